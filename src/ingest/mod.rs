@@ -1,0 +1,83 @@
+//! Fetches and reads sources into items. It alone knows feeds, pages and HTTP.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// How a source is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceKind {
+    /// Told apart by what the answer looks like.
+    #[default]
+    Auto,
+    /// A feed; anything else is an error.
+    Feed,
+    /// An HTML page.
+    Page,
+}
+
+/// CSS selectors for a page; each that is absent is found by looking for the repeated block.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PageSelectors {
+    /// Selects the block of each item.
+    pub item: Option<String>,
+    /// Selects the title inside the block.
+    pub title: Option<String>,
+    /// Selects the date inside the block.
+    pub date: Option<String>,
+    /// Selects the link inside the block.
+    pub link: Option<String>,
+    /// Selects the text inside the block.
+    pub body: Option<String>,
+}
+
+/// What kind of answer was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReadingKind {
+    /// RSS 0.9x to 2.0, and RDF.
+    Rss,
+    /// Atom (RFC 4287).
+    Atom,
+    /// JSON Feed.
+    Json,
+    /// An HTML page.
+    Page,
+}
+
+/// What one answer of a source says.
+#[derive(Clone, Debug, Serialize)]
+pub struct Reading {
+    /// What it was.
+    pub kind: ReadingKind,
+    /// The feed's or page's own title.
+    pub title: Option<String>,
+    /// Its items, in the order of the answer.
+    pub items: Vec<ReadItem>,
+    /// What had to be repaired or left out, for a person to read.
+    pub warnings: Vec<String>,
+}
+
+/// One item as an answer shows it, before it is known whether it is new.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ReadItem {
+    /// Plain text, white space folded.
+    pub title: String,
+    /// Absolute address of the item's own page.
+    pub link: Option<String>,
+    /// The publisher's own id, where the source gives one.
+    pub id: Option<String>,
+    /// When it was published; none where the source gives none.
+    pub published: Option<DateTime<Utc>>,
+    /// When it was last changed.
+    pub updated: Option<DateTime<Utc>>,
+    /// Plain text, white space folded, paragraphs kept as lines.
+    pub summary: String,
+    /// Clean HTML: no script, no style, links absolute.
+    pub content: String,
+    /// Texts that stand for images.
+    pub image_alt: Vec<String>,
+    /// The publisher's own categories.
+    pub categories: Vec<String>,
+}

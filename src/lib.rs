@@ -1,0 +1,28 @@
+//! Banditore, the town crier: it reads a public body's news, finds out what each item is about and
+//! where, and tells exactly the people who asked, by mail, once, with the reason why.
+//!
+//! The map, in the order in which an item walks through the rooms (`ARCHITECTURE.md` says more):
+//!
+//! - [`ingest`] fetches and reads sources into items. It alone knows feeds, pages and HTTP.
+//! - [`topics`] decides what an item is about and where it matters, and keeps the evidence.
+//! - [`editions`] decides who gets what, when.
+//! - [`rendering`] makes bytes. It never touches the database.
+//! - [`delivery`] is the outbox and the only room that knows SMTP.
+//! - [`audience`] holds subscribers, subscriptions, consent, suppressions and tokens.
+//! - [`store`] is beneath: statements and transactions. Nothing above it knows which database it is.
+//! - [`web`], [`cli`] and [`demo`] stand on top and hold no rules of their own.
+//! - [`model`] has the words that all rooms share, [`clock`] the time, [`config`] the settings.
+
+pub mod audience;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod delivery;
+pub mod demo;
+pub mod editions;
+pub mod ingest;
+pub mod model;
+pub mod rendering;
+pub mod store;
+pub mod topics;
+pub mod web;
