@@ -1,0 +1,304 @@
+//! Bringing in addresses from a CSV file: each row an address with its preferences, or a reason.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+
+use serde::Serialize;
+
+use crate::model::{CadenceId, Language, ListId, PlaceId, Timestamp, TopicId};
+use crate::store::{Store, StoreError};
+
+use super::subscriptions::{Consent, Joined, Preferences, join};
+use super::{EmailAddress, Keys, NAME_CHARS_MAX};
+
+/// Rows of one transaction: between two of them pages can write too.
+const ROWS_A_TRANSACTION: usize = 1_000;
+/// The most rows that one file may have.
+pub const ROWS_MAX: u64 = 2_000_000;
+/// The most refused rows that a report lists; beyond, they are counted.
+pub const REFUSED_SHOWN_MAX: usize = 10_000;
+/// The most words or phrases that one subscription follows.
+pub const WORDS_MAX: usize = 10;
+/// The columns that are known; only the first must be there.
+pub const COLUMNS: [&str; 7] =
+    ["email", "name", "topics", "places", "words", "cadence", "language"];
+
+/// What rows are checked against.
+#[derive(Clone, Debug)]
+pub struct ImportSettings<'a> {
+    /// The list that they join.
+    pub list: &'a ListId,
+    /// The cadences it offers.
+    pub cadences: &'a [CadenceId],
+    /// The cadence of rows that name none.
+    pub default_cadence: &'a CadenceId,
+    /// The topics that exist.
+    pub topics: &'a BTreeSet<TopicId>,
+    /// The places that exist, by id and by name in small letters.
+    pub places: &'a BTreeMap<String, PlaceId>,
+    /// The language of rows that name none.
+    pub default_language: Language,
+    /// How and when the people consented, in words; kept with each subscription.
+    pub consent: &'a str,
+    /// Gives the canonical key of a followed phrase; none where nothing is left of it.
+    pub phrase_key: fn(&str) -> Option<String>,
+    /// Whether anything is written.
+    pub dry_run: bool,
+}
+
+/// A row that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// Its line in the file; the header is line 1.
+    pub line: u64,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// What an import did, or would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ImportReport {
+    /// Rows read, the header not counted.
+    pub rows: u64,
+    /// Subscriptions made.
+    pub imported: u64,
+    /// Subscriptions with other preferences now.
+    pub updated: u64,
+    /// Subscriptions that were so already.
+    pub unchanged: u64,
+    /// Rows that were not taken, at most [`REFUSED_SHOWN_MAX`] of them.
+    pub refused: Vec<Refused>,
+    /// How many rows were not taken.
+    pub refused_rows: u64,
+}
+
+/// Why a file could not be imported.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// There is no column for the address.
+    #[error("the first line has no column \"email\"; it has {0}")]
+    NoEmailColumn(String),
+    /// A column that means nothing here.
+    #[error("the column {0:?} is not known")]
+    UnknownColumn(String),
+    /// The file cannot be read as CSV at all.
+    #[error("line {line}: the file cannot be read as CSV: {what}")]
+    Csv {
+        /// Where.
+        line: u64,
+        /// What the parser said.
+        what: String,
+    },
+    /// Too many rows.
+    #[error("the file has more than {ROWS_MAX} rows")]
+    TooLong,
+    /// The database failed; what was written before stays.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A row that can be joined.
+struct Wanted {
+    address: EmailAddress,
+    name: Option<String>,
+    preferences: Preferences,
+}
+
+/// Reads a CSV file (comma or semicolon, UTF-8, a header line) and subscribes its addresses. Run
+/// twice, it changes nothing the second time; killed half-way, what was written stays and a second
+/// run writes the rest. `progress` is told the rows done.
+///
+/// # Errors
+/// [`ImportError`] where the file as a whole cannot be used; a bad row is a refusal in the report.
+pub async fn import(
+    store: &Store,
+    keys: &Keys,
+    file: impl Read,
+    settings: &ImportSettings<'_>,
+    now: Timestamp,
+    mut progress: impl FnMut(u64),
+) -> Result<ImportReport, ImportError> {
+    let mut text = Vec::new();
+    let mut file = file;
+    file.read_to_end(&mut text)
+        .map_err(|cause| ImportError::Csv { line: 1, what: cause.to_string() })?;
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter(text))
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_reader(text);
+    let columns = columns(reader.byte_headers().map_err(|error| csv_error(&error))?)?;
+    let mut report = ImportReport::default();
+    let mut seen = BTreeSet::new();
+    let mut record = csv::ByteRecord::new();
+    let mut more = true;
+    while more {
+        let mut tx = store.write().await?;
+        for _ in 0..ROWS_A_TRANSACTION {
+            more = reader.read_byte_record(&mut record).map_err(|error| csv_error(&error))?;
+            if !more {
+                break;
+            }
+            report.rows += 1;
+            if report.rows > ROWS_MAX {
+                return Err(ImportError::TooLong);
+            }
+            let line = record.position().map_or(0, csv::Position::line);
+            let wanted = match read_row(&record, &columns, settings) {
+                Ok(wanted) => wanted,
+                Err(reason) => {
+                    report.refuse(line, reason);
+                    continue;
+                }
+            };
+            if !seen.insert(wanted.address.canonical()) {
+                report.refuse(line, "the address stands on an earlier line too".to_owned());
+                continue;
+            }
+            let consent = Consent { way: "import", proof: settings.consent };
+            let Wanted { address, name, preferences } = &wanted;
+            let joined = join(
+                &mut tx,
+                keys,
+                address,
+                name.as_deref(),
+                settings.list,
+                preferences,
+                consent,
+                now,
+            )
+            .await?;
+            report.count(joined, line);
+        }
+        // A dry run does the same work and lets the transaction go.
+        if !settings.dry_run {
+            tx.commit().await?;
+        }
+        progress(report.rows);
+    }
+    Ok(report)
+}
+
+impl ImportReport {
+    fn refuse(&mut self, line: u64, reason: String) {
+        self.refused_rows += 1;
+        if self.refused.len() < REFUSED_SHOWN_MAX {
+            self.refused.push(Refused { line, reason });
+        }
+    }
+
+    fn count(&mut self, joined: Joined, line: u64) {
+        match joined {
+            Joined::New => self.imported += 1,
+            Joined::Changed => self.updated += 1,
+            Joined::Unchanged => self.unchanged += 1,
+            Joined::Suppressed => {
+                self.refuse(line, "the address must not be written to (suppressed)".to_owned());
+            }
+            Joined::Left => {
+                self.refuse(line, "the person has left this list and alone can return".to_owned());
+            }
+        }
+    }
+}
+
+/// Semicolons where the header has them, as spreadsheets in Italian write them; else commas.
+fn delimiter(text: &[u8]) -> u8 {
+    let header = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let count = |delimiter: u8| header.iter().filter(|byte| **byte == delimiter).count();
+    if count(b';') > count(b',') { b';' } else { b',' }
+}
+
+fn columns(header: &csv::ByteRecord) -> Result<BTreeMap<&'static str, usize>, ImportError> {
+    let names: Vec<String> =
+        header.iter().map(|name| String::from_utf8_lossy(name).to_lowercase()).collect();
+    let mut columns = BTreeMap::new();
+    for (index, name) in names.iter().enumerate() {
+        let known = COLUMNS.into_iter().find(|column| column == name);
+        let known = known.ok_or_else(|| ImportError::UnknownColumn(name.clone()))?;
+        columns.insert(known, index);
+    }
+    if !columns.contains_key("email") {
+        return Err(ImportError::NoEmailColumn(names.join(", ")));
+    }
+    Ok(columns)
+}
+
+fn csv_error(error: &csv::Error) -> ImportError {
+    let line = error.position().map_or(0, csv::Position::line);
+    ImportError::Csv { line, what: error.to_string() }
+}
+
+fn read_row(
+    record: &csv::ByteRecord,
+    columns: &BTreeMap<&'static str, usize>,
+    settings: &ImportSettings<'_>,
+) -> Result<Wanted, String> {
+    let field = |column: &str| -> Result<&str, String> {
+        let octets = columns.get(column).and_then(|index| record.get(*index)).unwrap_or_default();
+        std::str::from_utf8(octets).map_err(|_| format!("{column}: not UTF-8"))
+    };
+    let address: EmailAddress =
+        field("email")?.parse().map_err(|cause: super::InvalidAddress| cause.to_string())?;
+    let name = Some(field("name")?).filter(|name| !name.is_empty());
+    if name.is_some_and(|name| {
+        name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control)
+    }) {
+        return Err("name: too long, or with line breaks".to_owned());
+    }
+    let parts = |text: &'static str| -> Result<Vec<String>, String> {
+        let parts = field(text)?.split([';', '|']).map(str::trim);
+        Ok(parts.filter(|part| !part.is_empty()).map(str::to_owned).collect())
+    };
+    let topics = parts("topics")?
+        .into_iter()
+        .filter(|topic| topic != "*" && topic != "all")
+        .map(|topic| {
+            let id = topic.parse::<TopicId>().ok().filter(|id| settings.topics.contains(id));
+            id.ok_or_else(|| format!("topics: there is no topic {topic:?}"))
+        })
+        .collect::<Result<_, _>>()?;
+    let places = parts("places")?
+        .into_iter()
+        .map(|place| {
+            let id = settings.places.get(&place.to_lowercase()).cloned();
+            id.ok_or_else(|| format!("places: there is no place {place:?}"))
+        })
+        .collect::<Result<_, _>>()?;
+    let preferences = Preferences {
+        cadence: row_cadence(field("cadence")?, settings)?,
+        topics,
+        places,
+        language: match field("language")? {
+            "" => settings.default_language,
+            text => text.parse().map_err(|_| format!("language: there is no {text:?}"))?,
+        },
+        words: row_words(parts("words")?, settings)?,
+    };
+    Ok(Wanted { address, name: name.map(str::to_owned), preferences })
+}
+
+fn row_cadence(text: &str, settings: &ImportSettings<'_>) -> Result<CadenceId, String> {
+    if text.is_empty() {
+        return Ok(settings.default_cadence.clone());
+    }
+    let offered = settings.cadences.iter().find(|cadence| cadence.as_str() == text);
+    offered.cloned().ok_or_else(|| format!("cadence: the list does not offer {text:?}"))
+}
+
+fn row_words(
+    phrases: Vec<String>,
+    settings: &ImportSettings<'_>,
+) -> Result<Vec<(String, String)>, String> {
+    let mut words = BTreeMap::new();
+    for phrase in phrases {
+        let key = (settings.phrase_key)(&phrase)
+            .ok_or_else(|| format!("words: nothing in {phrase:?} can be followed"))?;
+        words.entry(key).or_insert(phrase);
+    }
+    if words.len() > WORDS_MAX {
+        return Err(format!("words: more than {WORDS_MAX}"));
+    }
+    Ok(words.into_iter().collect())
+}

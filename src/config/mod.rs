@@ -1,0 +1,258 @@
+//! The settings: one TOML file, every key of which can be overridden by the environment.
+//!
+//! What is read here is checked here: a [`Config`] that exists holds ids, addresses, zones and
+//! schedules that can be used. A key that is unknown, a wrong type, a missing file are each an error
+//! of their own that names the place and says what to do.
+
+mod error;
+mod raw;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+pub use error::ConfigError;
+
+use crate::audience::Mailbox;
+use crate::editions::Schedule;
+use crate::ingest::{PageSelectors, SourceKind};
+use crate::model::{CadenceId, Language, ListId, SourceId};
+use crate::store::Durability;
+
+/// Where the file is looked for when nobody says where.
+pub const DEFAULT_FILES: [&str; 2] = ["banditore.toml", "/etc/banditore/banditore.toml"];
+/// The prefix of the environment variables that override keys: `BANDITORE__SMTP__PORT`.
+pub const ENVIRONMENT_PREFIX: &str = "BANDITORE__";
+/// The shortest secret accepted, in octets.
+pub const SECRET_OCTETS_MIN: usize = 32;
+/// The shortest and longest interval between two polls of a source.
+pub const EVERY_SECONDS: std::ops::RangeInclusive<i64> = 60..=7 * 24 * 3600;
+
+/// The settings of an installation.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `[site]`
+    pub site: Site,
+    /// `[database]`: the address; a relative file is beside the configuration file.
+    pub database_url: String,
+    /// `[web] listen`
+    pub listen: String,
+    /// `[smtp]`; commands that send say when it is missing.
+    pub smtp: Option<Smtp>,
+    /// `[delivery]`
+    pub delivery: Delivery,
+    /// `[topics] file`; the built-in rules where absent.
+    pub topics_file: Option<PathBuf>,
+    /// `[places] file`; the built-in places where absent.
+    pub places_file: Option<PathBuf>,
+    /// `[[source]]`
+    pub sources: Vec<Source>,
+    /// `[[list]]`
+    pub lists: Vec<List>,
+}
+
+/// `[site]`: who runs this.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// The body's name, as people read it.
+    pub name: String,
+    /// Where its pages are, without a slash at the end.
+    pub public_url: String,
+    /// The language of what has no language of its own.
+    pub locale: Language,
+    /// The zone of every calendar question.
+    pub timezone: Tz,
+    /// What tokens and hashes are keyed with.
+    pub secret: Secret,
+}
+
+/// The installation's secret. It never shows itself in logs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// A secret of at least [`SECRET_OCTETS_MIN`] octets; none if it is shorter.
+    pub fn new(text: &str) -> Option<Self> {
+        (text.len() >= SECRET_OCTETS_MIN).then(|| Self(text.to_owned()))
+    }
+
+    /// The octets, for keyed hashes alone.
+    pub fn octets(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// How the connection to the relay is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tls {
+    /// Not at all; for a relay on the same machine.
+    None,
+    /// Upgraded by STARTTLS (RFC 3207) before anything else is said; the default.
+    #[default]
+    Starttls,
+    /// TLS from the first octet (RFC 8314 3.3).
+    Implicit,
+}
+
+/// `[smtp]`: the relay that mail is handed to.
+#[derive(Clone, Debug)]
+pub struct Smtp {
+    /// Name or address of the relay.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub tls: Tls,
+    /// Name to sign in with; without it there is no AUTH.
+    pub username: Option<String>,
+    /// Its password.
+    pub password: Option<String>,
+    /// How many connections may be open at once.
+    pub connections: usize,
+    /// How many messages may begin in a second, over all connections; no limit where absent.
+    pub messages_per_second: Option<u32>,
+}
+
+/// `[delivery]`
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Delivery {
+    /// What a recorded stage survives.
+    pub durability: Durability,
+}
+
+/// `[[source]]`: a feed or a page.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Source {
+    /// Its id.
+    pub id: SourceId,
+    /// Where it is: http, https, or file.
+    pub url: url::Url,
+    /// How it is read.
+    pub settings: SourceSettings,
+}
+
+/// How a source is read; kept with it in the database.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SourceSettings {
+    /// Feed or page.
+    pub kind: SourceKind,
+    /// Seconds from one poll to the next.
+    pub every_seconds: i64,
+    /// Whether an address that is not public may be asked.
+    pub allow_private_network: bool,
+    /// Selectors, for a page.
+    pub page: PageSelectors,
+}
+
+/// `[[list]]`: an audience.
+#[derive(Clone, Debug)]
+pub struct List {
+    /// Its id.
+    pub id: ListId,
+    /// Its name, as people read it.
+    pub name: String,
+    /// Who its mail is from.
+    pub from: Mailbox,
+    /// Whether everybody may know it.
+    pub public: bool,
+    /// The sources it carries; none stands for all.
+    pub sources: Vec<SourceId>,
+    /// What happens to a message in doubt.
+    pub in_doubt: InDoubt,
+    /// Whether a person looks at each edition first.
+    pub approval: bool,
+    /// What it offers.
+    pub cadences: BTreeMap<CadenceId, Schedule>,
+}
+
+/// What happens to a message of which nobody knows whether the relay has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InDoubt {
+    /// It is sent again, with the same Message-ID: nothing is lost, one may come twice. The default.
+    #[default]
+    Resend,
+    /// It is kept until a named person decides.
+    Hold,
+    /// It is given up: nothing comes twice, one may be lost.
+    Drop,
+}
+
+impl InDoubt {
+    /// The word in configuration and database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Resend => "resend",
+            Self::Hold => "hold",
+            Self::Drop => "drop",
+        }
+    }
+}
+
+impl Config {
+    /// Reads the settings of a file, or of the first of [`DEFAULT_FILES`] that is there.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the file, the place in it, and what to do.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let path = match path {
+            Some(path) => path.to_owned(),
+            None => DEFAULT_FILES
+                .iter()
+                .map(PathBuf::from)
+                .find(|path| path.exists())
+                .ok_or(ConfigError::NoFile)?,
+        };
+        let text = std::fs::read_to_string(&path).map_err(|cause| ConfigError::Unreadable {
+            file: path.clone(),
+            cause: cause.to_string(),
+        })?;
+        let environment = std::env::vars().filter(|(key, _)| key.starts_with(ENVIRONMENT_PREFIX));
+        Self::parse(&text, &path, environment)
+    }
+
+    /// Reads settings from text; `file` is where it came from, for messages and relative paths.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(
+        text: &str,
+        file: &Path,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        raw::parse(text, file, environment)
+    }
+
+    /// The relay's settings, for commands that send.
+    ///
+    /// # Errors
+    /// Where the file has no `[smtp]`.
+    pub fn require_smtp(&self) -> Result<&Smtp, ConfigError> {
+        self.smtp.as_ref().ok_or(ConfigError::NoRelay)
+    }
+}
+
+/// Reads a duration such as `15m`, `2h`, `90s`, `1d`; gives seconds within [`EVERY_SECONDS`].
+fn parse_every(text: &str) -> Option<i64> {
+    let unit = text.chars().last()?;
+    let number: u32 = text.strip_suffix(unit)?.parse().ok()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    let total = Duration::from_secs(u64::from(number) * seconds).as_secs();
+    i64::try_from(total).ok().filter(|total| EVERY_SECONDS.contains(total))
+}

@@ -1,0 +1,564 @@
+//! Subscribers, subscriptions, profiles, followed words, consent and suppressions. Written by
+//! `audience`; the planner moves cursors through the statements at the end.
+
+use crate::model::{CadenceId, Language, ListId, PlaceId, Timestamp, TopicId};
+
+use super::value::{Row, Value, json, values};
+use super::{StoreError, Tx, statements};
+
+statements! {
+    SECRET_CHECK = "SELECT secret_check FROM installation WHERE id = 1";
+    SET_SECRET_CHECK = "INSERT INTO installation (id, secret_check, created_at)
+        VALUES (1, $1, $2)";
+    SUBJECT_BY_HASH = "SELECT id, address, name FROM subscriber WHERE address_hash = $1";
+    SUBJECT = "SELECT id, address, name FROM subscriber WHERE id = $1";
+    INSERT_SUBJECT = "INSERT INTO subscriber (id, address, address_hash, name, created_at)
+        VALUES ($1, $2, $3, $4, $5)";
+    NAME_SUBJECT = "UPDATE subscriber SET name = $2 WHERE id = $1";
+    ERASE_SUBJECT = "UPDATE subscriber SET address = NULL, address_hash = NULL, name = NULL,
+            erased_at = $2 WHERE id = $1";
+    PROFILE_BY_KEY = "SELECT id FROM profile WHERE key = $1";
+    INSERT_PROFILE = "INSERT INTO profile (key, all_topics, language, topics_json, places_json)
+        VALUES ($1, $2, $3, $4, $5) RETURNING id";
+    PROFILE = "SELECT * FROM profile WHERE id = $1";
+    PROFILES_OF = "SELECT * FROM profile WHERE id IN (SELECT profile_id FROM subscription
+        WHERE list_id = $1 AND cadence = $2)";
+    SUBSCRIPTION = "SELECT * FROM subscription WHERE subscriber_id = $1 AND list_id = $2";
+    SUBSCRIPTION_BY_ID = "SELECT * FROM subscription WHERE id = $1";
+    SUBSCRIPTIONS_OF = "SELECT * FROM subscription WHERE subscriber_id = $1 ORDER BY list_id";
+    SUBSCRIPTIONS_AFTER = "SELECT * FROM subscription WHERE list_id = $1 AND id > $2
+        ORDER BY id LIMIT $3";
+    INSERT_SUBSCRIPTION = "INSERT INTO subscription (subscriber_id, list_id, cadence, profile_id,
+            state, cursor, joined_position, created_at, changed_at)
+        VALUES ($1, $2, $3, $4, 'active', $5, $5, $6, $6) RETURNING id";
+    CHANGE_SUBSCRIPTION = "UPDATE subscription SET cadence = $2, profile_id = $3, state = $4,
+            cursor = $5, changed_at = $6 WHERE id = $1";
+    PIN = "UPDATE subscription SET cursor = $2 WHERE id = $1";
+    WORDS_OF = "SELECT w.key, w.phrase FROM subscription_word s
+        JOIN followed_word w ON w.id = s.word_id WHERE s.subscription_id = $1 ORDER BY w.key";
+    FORGET_WORDS = "DELETE FROM subscription_word WHERE subscription_id = $1";
+    WORD_BY_KEY = "SELECT id FROM followed_word WHERE key = $1";
+    INSERT_WORD = "INSERT INTO followed_word (key, phrase) VALUES ($1, $2) RETURNING id";
+    FOLLOW_WORD = "INSERT INTO subscription_word (word_id, subscription_id) VALUES ($1, $2)
+        ON CONFLICT (word_id, subscription_id) DO NOTHING";
+    WORDS_FOLLOWED_ON = "SELECT DISTINCT w.id, w.phrase FROM followed_word w
+        JOIN subscription_word sw ON sw.word_id = w.id
+        JOIN subscription s ON s.id = sw.subscription_id
+        WHERE s.list_id = $1 AND s.cadence = $2 AND s.state = 'active' ORDER BY w.id";
+    FOLLOWERS_OF = "SELECT s.id FROM subscription_word sw
+        JOIN subscription s ON s.id = sw.subscription_id
+        WHERE sw.word_id = $1 AND s.list_id = $2 AND s.cadence = $3 AND s.state = 'active'";
+    INSERT_CONSENT = "INSERT INTO consent (subscription_id, way, proof, given_at)
+        VALUES ($1, $2, $3, $4)";
+    CONSENTS_OF = "SELECT way, proof, given_at FROM consent WHERE subscription_id = $1 ORDER BY id";
+    FORGET_CONSENTS = "DELETE FROM consent WHERE subscription_id = $1";
+    SUPPRESS = "INSERT INTO suppression (address_hash, cause, reason, since)
+        VALUES ($1, $2, $3, $4)
+        ON CONFLICT (address_hash) DO UPDATE SET cause = excluded.cause, reason = excluded.reason";
+    UNSUPPRESS = "DELETE FROM suppression WHERE address_hash = $1";
+    SUPPRESSION = "SELECT cause, reason, since FROM suppression WHERE address_hash = $1";
+    NEXT_UNPINNED = "SELECT max(id) AS bound FROM (SELECT id FROM subscription
+        WHERE list_id = $1 AND cadence = $2 AND cursor IS NULL AND id > $3 ORDER BY id LIMIT $4)";
+    NEXT_PINNED = "SELECT max(id) AS bound FROM (SELECT id FROM subscription
+        WHERE list_id = $1 AND cadence = $2 AND cursor IS NOT NULL AND state = 'active'
+            AND id > $3 AND cursor < $4 ORDER BY id LIMIT $5)";
+    EARLIEST_PIN = "SELECT min(cursor) AS cursor FROM subscription
+        WHERE list_id = $1 AND cadence = $2 AND cursor IS NOT NULL AND state = 'active'";
+    MOVE_PINS = "UPDATE subscription SET cursor = $5
+        WHERE list_id = $1 AND cadence = $2 AND cursor IS NOT NULL AND state = 'active'
+            AND id > $3 AND id <= $4 AND cursor < $5
+            AND subscriber_id NOT IN (SELECT m.subscriber_id FROM message m
+                JOIN edition e ON e.id = m.edition_id
+                WHERE e.list_id = $1 AND e.cadence = $2 AND e.slot_at >= $7 AND e.id <> $6
+                    AND m.state <> 'cancelled'
+                GROUP BY m.subscriber_id HAVING count(*) >= $8)";
+    PIN_LEFT_OUT = "UPDATE subscription SET cursor = $5
+        WHERE list_id = $1 AND cadence = $2 AND cursor IS NULL AND id > $3 AND id <= $4
+            AND subscriber_id IN (SELECT m.subscriber_id FROM message m
+                JOIN edition e ON e.id = m.edition_id
+                WHERE e.list_id = $1 AND e.cadence = $2 AND e.slot_at >= $7 AND e.id <> $6
+                    AND m.state <> 'cancelled'
+                GROUP BY m.subscriber_id HAVING count(*) >= $8)";
+    DROP_PINS = "UPDATE subscription SET cursor = NULL WHERE id IN (SELECT s.id FROM subscription s
+            JOIN cadence c ON c.list_id = s.list_id AND c.cadence = s.cadence
+            WHERE s.list_id = $1 AND s.cadence = $2 AND s.cursor IS NOT NULL
+                AND s.state = 'active' AND s.cursor = c.last_cut AND c.planning_cut IS NULL
+            LIMIT $3)";
+}
+
+/// A subscriber, as far as it has not been erased.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The random id that all other tables use.
+    pub id: i64,
+    /// The address, as the person wrote it.
+    pub address: Option<String>,
+    /// The name, where one was given.
+    pub name: Option<String>,
+}
+
+/// One distinct set of preferences.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// Whether every topic is wanted; then `topics` is empty.
+    pub all_topics: bool,
+    /// The language of what is sent.
+    pub language: Language,
+    /// The topics, in order of their ids.
+    pub topics: Vec<TopicId>,
+    /// The places, in order of their ids; none stands for the whole area.
+    pub places: Vec<PlaceId>,
+}
+
+impl Profile {
+    /// What makes two profiles the same.
+    pub fn key(&self) -> String {
+        let topics = if self.all_topics { "*".to_owned() } else { json(&self.topics) };
+        format!("{};{topics};{}", self.language, json(&self.places))
+    }
+}
+
+/// A subscription to be made.
+#[derive(Clone, Debug)]
+pub struct NewSubscription {
+    /// Who.
+    pub subscriber: i64,
+    /// Of which list.
+    pub list: ListId,
+    /// How often.
+    pub cadence: CadenceId,
+    /// With which preferences.
+    pub profile: i64,
+}
+
+/// A subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSubscription {
+    /// Its id.
+    pub id: i64,
+    /// Whose it is.
+    pub subscriber: i64,
+    /// Of which list.
+    pub list: ListId,
+    /// How often.
+    pub cadence: CadenceId,
+    /// With which preferences.
+    pub profile: i64,
+    /// `active`, `paused` or `ended`.
+    pub state: String,
+    /// Its pin, where it has one.
+    pub cursor: Option<i64>,
+    /// The stream's head when it was made.
+    pub joined_position: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Why an address must not be written to.
+#[derive(Clone, Debug)]
+pub struct Suppression {
+    /// `bounce`, `complaint`, `erasure` or `block`.
+    pub cause: String,
+    /// In words.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// A range of a cadence's subscriptions, by their ids, that an edition decides in one transaction.
+#[derive(Clone, Debug)]
+pub struct Slice<'a> {
+    /// The edition.
+    pub edition: i64,
+    /// Its list.
+    pub list: &'a ListId,
+    /// Its cadence.
+    pub cadence: &'a CadenceId,
+    /// Where its subscriptions without a pin have been told so far.
+    pub since: i64,
+    /// Where it stops.
+    pub cut: i64,
+    /// Whether the slice is of the subscriptions with a pin, or of those without.
+    pub pinned: bool,
+    /// Ids after this one,
+    pub after: i64,
+    /// and up to this one.
+    pub until: i64,
+    /// The start of the day for the daily cap.
+    pub day_start: Timestamp,
+    /// How many messages of this cadence somebody may get in a day.
+    pub per_day_max: i64,
+}
+
+impl Tx<'_> {
+    /// What this database keeps to know the secret it was made with.
+    pub async fn secret_check(&mut self) -> Result<Option<String>, StoreError> {
+        let row = self.row(SECRET_CHECK, values![]).await?;
+        row.map(|row| row.text("secret_check")).transpose()
+    }
+
+    /// Keeps the secret's check, once.
+    pub async fn set_secret_check(
+        &mut self,
+        check: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.execute(SET_SECRET_CHECK, values![check, now]).await?;
+        Ok(())
+    }
+
+    /// The subscriber with this address, by its keyed hash.
+    pub async fn subject_by_hash(&mut self, hash: &str) -> Result<Option<Subject>, StoreError> {
+        self.row(SUBJECT_BY_HASH, values![hash]).await?.as_ref().map(Subject::read).transpose()
+    }
+
+    /// A subscriber by its id.
+    pub async fn subject(&mut self, id: i64) -> Result<Option<Subject>, StoreError> {
+        self.row(SUBJECT, values![id]).await?.as_ref().map(Subject::read).transpose()
+    }
+
+    /// Adds a subscriber under a random id.
+    pub async fn insert_subject(
+        &mut self,
+        subject: &Subject,
+        hash: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let values = values![subject.id, subject.address.clone(), hash, subject.name.clone(), now];
+        let done = self.execute(INSERT_SUBJECT, values).await;
+        done.map(|_| ()).map_err(|e| e.or_exists("the subscriber"))
+    }
+
+    /// Gives a subscriber another name.
+    pub async fn name_subject(&mut self, id: i64, name: &str) -> Result<(), StoreError> {
+        self.execute(NAME_SUBJECT, values![id, name]).await?;
+        Ok(())
+    }
+
+    /// Removes a subscriber's personal values; the id stays for the sums.
+    pub async fn erase_subject(&mut self, id: i64, now: Timestamp) -> Result<(), StoreError> {
+        self.execute(ERASE_SUBJECT, values![id, now]).await?;
+        Ok(())
+    }
+
+    /// The id of a profile, made where nobody had it before.
+    pub async fn intern_profile(&mut self, profile: &Profile) -> Result<i64, StoreError> {
+        let key = profile.key();
+        if let Some(row) = self.row(PROFILE_BY_KEY, values![&key]).await? {
+            return row.int("id");
+        }
+        let values = values![
+            key,
+            profile.all_topics,
+            profile.language.tag(),
+            json(&profile.topics),
+            json(&profile.places),
+        ];
+        self.one(INSERT_PROFILE, values).await?.int("id")
+    }
+
+    /// A profile.
+    pub async fn profile(&mut self, id: i64) -> Result<Option<Profile>, StoreError> {
+        self.row(PROFILE, values![id]).await?.as_ref().map(Profile::read).transpose()
+    }
+
+    /// The profiles of everybody who has a cadence of a list.
+    pub async fn profiles_of(
+        &mut self,
+        list: &ListId,
+        cadence: &CadenceId,
+    ) -> Result<Vec<(i64, Profile)>, StoreError> {
+        let rows = self.rows(PROFILES_OF, values![list, cadence]).await?;
+        rows.iter().map(|row| Ok((row.int("id")?, Profile::read(row)?))).collect()
+    }
+
+    /// Somebody's subscription of a list.
+    pub async fn subscription(
+        &mut self,
+        subscriber: i64,
+        list: &ListId,
+    ) -> Result<Option<StoredSubscription>, StoreError> {
+        let row = self.row(SUBSCRIPTION, values![subscriber, list]).await?;
+        row.as_ref().map(StoredSubscription::read).transpose()
+    }
+
+    /// A subscription by its id.
+    pub async fn subscription_by_id(
+        &mut self,
+        id: i64,
+    ) -> Result<Option<StoredSubscription>, StoreError> {
+        let row = self.row(SUBSCRIPTION_BY_ID, values![id]).await?;
+        row.as_ref().map(StoredSubscription::read).transpose()
+    }
+
+    /// Everything somebody subscribed to.
+    pub async fn subscriptions_of(
+        &mut self,
+        subscriber: i64,
+    ) -> Result<Vec<StoredSubscription>, StoreError> {
+        let rows = self.rows(SUBSCRIPTIONS_OF, values![subscriber]).await?;
+        rows.iter().map(StoredSubscription::read).collect()
+    }
+
+    /// A list's subscriptions after an id, at most `limit`, in order.
+    pub async fn subscriptions_after(
+        &mut self,
+        list: &ListId,
+        id: i64,
+        limit: i64,
+    ) -> Result<Vec<StoredSubscription>, StoreError> {
+        let rows = self.rows(SUBSCRIPTIONS_AFTER, values![list, id, limit]).await?;
+        rows.iter().map(StoredSubscription::read).collect()
+    }
+
+    /// Adds a subscription, pinned at the stream's head: what is older is not told.
+    pub async fn insert_subscription(
+        &mut self,
+        new: &NewSubscription,
+        now: Timestamp,
+    ) -> Result<i64, StoreError> {
+        let head = self.stream_head().await?;
+        let values = values![new.subscriber, &new.list, &new.cadence, new.profile, head, now];
+        let row = self.one(INSERT_SUBSCRIPTION, values).await;
+        row.map_err(|e| e.or_exists("the subscription"))?.int("id")
+    }
+
+    /// Changes a subscription, and pins it where it has been told so far.
+    pub async fn change_subscription(
+        &mut self,
+        changed: &StoredSubscription,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let values = values![
+            changed.id,
+            &changed.cadence,
+            changed.profile,
+            &changed.state,
+            changed.cursor,
+            now,
+        ];
+        self.execute(CHANGE_SUBSCRIPTION, values).await?;
+        Ok(())
+    }
+
+    /// Pins a subscription.
+    pub async fn pin(&mut self, subscription: i64, cursor: i64) -> Result<(), StoreError> {
+        self.execute(PIN, values![subscription, cursor]).await?;
+        Ok(())
+    }
+
+    /// The words a subscription follows, as (canonical key, phrase), in order of their keys.
+    pub async fn words_of(
+        &mut self,
+        subscription: i64,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        let rows = self.rows(WORDS_OF, values![subscription]).await?;
+        rows.iter().map(|row| Ok((row.text("key")?, row.text("phrase")?))).collect()
+    }
+
+    /// Lets a subscription follow these words, given as (canonical key, phrase), and no others.
+    pub async fn follow_words(
+        &mut self,
+        subscription: i64,
+        words: &[(String, String)],
+    ) -> Result<(), StoreError> {
+        self.execute(FORGET_WORDS, values![subscription]).await?;
+        for (key, phrase) in words {
+            let word = match self.row(WORD_BY_KEY, values![key]).await? {
+                Some(row) => row.int("id")?,
+                None => self.one(INSERT_WORD, values![key, phrase]).await?.int("id")?,
+            };
+            self.execute(FOLLOW_WORD, values![word, subscription]).await?;
+        }
+        Ok(())
+    }
+
+    /// The words that somebody active follows in a cadence of a list.
+    pub async fn words_followed_on(
+        &mut self,
+        list: &ListId,
+        cadence: &CadenceId,
+    ) -> Result<Vec<(i64, String)>, StoreError> {
+        let rows = self.rows(WORDS_FOLLOWED_ON, values![list, cadence]).await?;
+        rows.iter().map(|row| Ok((row.int("id")?, row.text("phrase")?))).collect()
+    }
+
+    /// The active subscriptions of a cadence that follow a word.
+    pub async fn followers_of(
+        &mut self,
+        word: i64,
+        list: &ListId,
+        cadence: &CadenceId,
+    ) -> Result<Vec<i64>, StoreError> {
+        let rows = self.rows(FOLLOWERS_OF, values![word, list, cadence]).await?;
+        rows.iter().map(|row| row.int("id")).collect()
+    }
+
+    /// Keeps how a subscription was consented to.
+    pub async fn insert_consent(
+        &mut self,
+        subscription: i64,
+        way: &str,
+        proof: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.execute(INSERT_CONSENT, values![subscription, way, proof, now]).await?;
+        Ok(())
+    }
+
+    /// How a subscription was consented to: way, proof, time.
+    pub async fn consents_of(
+        &mut self,
+        subscription: i64,
+    ) -> Result<Vec<(String, String, Timestamp)>, StoreError> {
+        let rows = self.rows(CONSENTS_OF, values![subscription]).await?;
+        rows.iter()
+            .map(|row| Ok((row.text("way")?, row.text("proof")?, row.time("given_at")?)))
+            .collect()
+    }
+
+    /// Forgets the consents of a subscription whose person is erased.
+    pub async fn forget_consents(&mut self, subscription: i64) -> Result<(), StoreError> {
+        self.execute(FORGET_CONSENTS, values![subscription]).await?;
+        Ok(())
+    }
+
+    /// Marks an address, by its keyed hash, as one that must not be written to.
+    pub async fn suppress(
+        &mut self,
+        hash: &str,
+        cause: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.execute(SUPPRESS, values![hash, cause, reason, now]).await?;
+        Ok(())
+    }
+
+    /// Lets an address be written to again; gives whether it had been suppressed.
+    pub async fn unsuppress(&mut self, hash: &str) -> Result<bool, StoreError> {
+        Ok(self.execute(UNSUPPRESS, values![hash]).await? > 0)
+    }
+
+    /// Why an address must not be written to, if so.
+    pub async fn suppression(&mut self, hash: &str) -> Result<Option<Suppression>, StoreError> {
+        let row = self.row(SUPPRESSION, values![hash]).await?;
+        row.map(|row| {
+            Ok(Suppression {
+                cause: row.text("cause")?,
+                reason: row.text("reason")?,
+                since: row.time("since")?,
+            })
+        })
+        .transpose()
+    }
+
+    /// The last of the next `limit` subscriptions without a pin after an id; none after the last.
+    pub async fn next_unpinned(
+        &mut self,
+        list: &ListId,
+        cadence: &CadenceId,
+        after: i64,
+        limit: i64,
+    ) -> Result<Option<i64>, StoreError> {
+        let row = self.one(NEXT_UNPINNED, values![list, cadence, after, limit]).await?;
+        row.int_or_none("bound")
+    }
+
+    /// The last of the next `limit` active subscriptions pinned before a cut, after an id.
+    pub async fn next_pinned(
+        &mut self,
+        list: &ListId,
+        cadence: &CadenceId,
+        after: i64,
+        cut: i64,
+        limit: i64,
+    ) -> Result<Option<i64>, StoreError> {
+        let row = self.one(NEXT_PINNED, values![list, cadence, after, cut, limit]).await?;
+        row.int_or_none("bound")
+    }
+
+    /// The earliest pin of an active subscription.
+    pub async fn earliest_pin(
+        &mut self,
+        list: &ListId,
+        cadence: &CadenceId,
+    ) -> Result<Option<i64>, StoreError> {
+        self.one(EARLIEST_PIN, values![list, cadence]).await?.int_or_none("cursor")
+    }
+
+    /// Moves the pins of a slice that are before its edition's cut to that cut, but for those whom
+    /// the daily cap leaves out.
+    pub async fn move_pins(&mut self, slice: &Slice<'_>) -> Result<u64, StoreError> {
+        self.execute(MOVE_PINS, &slice.values(slice.cut)).await
+    }
+
+    /// Pins those of a slice without a pin whom the daily cap leaves out, where they have been told
+    /// so far; gives how many.
+    pub async fn pin_left_out(&mut self, slice: &Slice<'_>) -> Result<u64, StoreError> {
+        self.execute(PIN_LEFT_OUT, &slice.values(slice.since)).await
+    }
+
+    /// Drops at most `limit` pins that say what the cadence's cut says; gives how many. While an
+    /// edition is being planned none is dropped: its two groups of subscriptions stay what they are.
+    pub async fn drop_pins(
+        &mut self,
+        list: &ListId,
+        cadence: &CadenceId,
+        limit: i64,
+    ) -> Result<u64, StoreError> {
+        self.execute(DROP_PINS, values![list, cadence, limit]).await
+    }
+}
+
+impl Slice<'_> {
+    fn values(&self, cursor: i64) -> [Value; 8] {
+        [
+            self.list.into(),
+            self.cadence.into(),
+            self.after.into(),
+            self.until.into(),
+            cursor.into(),
+            self.edition.into(),
+            self.day_start.into(),
+            self.per_day_max.into(),
+        ]
+    }
+}
+
+impl Subject {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.int("id")?,
+            address: row.text_or_none("address")?,
+            name: row.text_or_none("name")?,
+        })
+    }
+}
+
+impl Profile {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            all_topics: row.flag("all_topics")?,
+            language: row.word("language", "language")?,
+            topics: row.json("topics_json", "list of topics")?,
+            places: row.json("places_json", "list of places")?,
+        })
+    }
+}
+
+impl StoredSubscription {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.int("id")?,
+            subscriber: row.int("subscriber_id")?,
+            list: row.word("list_id", "list id")?,
+            cadence: row.word("cadence", "cadence")?,
+            profile: row.int("profile_id")?,
+            state: row.text("state")?,
+            cursor: row.int_or_none("cursor")?,
+            joined_position: row.int("joined_position")?,
+            created_at: row.time("created_at")?,
+        })
+    }
+}

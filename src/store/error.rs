@@ -1,0 +1,87 @@
+//! What can go wrong between the program and its database.
+
+/// Why the database did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The address names a database that this version does not speak.
+    #[error("{0:?} is no database address that this version can open")]
+    Address(String),
+    /// The database cannot be opened.
+    #[error("the database {url} cannot be opened: {cause}")]
+    Unreachable {
+        /// Its address.
+        url: String,
+        /// What the system said.
+        cause: String,
+    },
+    /// The tables are older than this version.
+    #[error("the database is {missing} step(s) behind this version")]
+    Behind {
+        /// How many migrations are missing.
+        missing: usize,
+    },
+    /// The tables are newer than this version.
+    #[error("the database was made by a later version of Banditore (step {found})")]
+    Newer {
+        /// The newest migration found.
+        found: i64,
+    },
+    /// Another process delivers from this database.
+    #[error("another process is delivering from this database (lock {path})")]
+    DeliveryTaken {
+        /// The lock's file.
+        path: String,
+    },
+    /// What was stored is not what this version stores.
+    #[error("the database holds a {what} that cannot be read: {text:?}")]
+    Unreadable {
+        /// What it should have been.
+        what: &'static str,
+        /// What stood there.
+        text: String,
+    },
+    /// A row that must not exist twice exists already.
+    #[error("{0} exists already")]
+    Exists(&'static str),
+    /// Anything else the database said.
+    #[error("the database failed")]
+    Sql(#[from] sqlx::Error),
+    /// A migration failed.
+    #[error("the database's tables could not be brought to this version")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+}
+
+impl StoreError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Address(_) => {
+                "this version keeps its data in SQLite: write url = \"sqlite://banditore.db\" \
+                 under [database]"
+            }
+            Self::Unreachable { .. } => {
+                "look whether the folder exists and may be written to by this user"
+            }
+            Self::Behind { .. } => "run `banditore migrate`, then try again",
+            Self::Newer { .. } => "use the version that made it, or a later one",
+            Self::DeliveryTaken { .. } => "wait until it has finished, or stop it first",
+            Self::Unreadable { .. } => {
+                "was the database changed by hand? restore a backup, or put the value right"
+            }
+            Self::Exists(_) => "nothing was changed",
+            Self::Sql(_) | Self::Migrate(_) => {
+                "look at the cause above: a full disk, a lock held for long, a damaged file"
+            }
+        }
+    }
+
+    /// The same error, told as "exists already" where it is about a unique key.
+    pub(super) fn or_exists(self, what: &'static str) -> Self {
+        match self {
+            Self::Sql(sqlx::Error::Database(ref cause)) if cause.is_unique_violation() => {
+                Self::Exists(what)
+            }
+            other => other,
+        }
+    }
+}

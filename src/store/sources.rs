@@ -1,0 +1,319 @@
+//! Sources, and what was read from them: items and their revisions. Written by `ingest` alone.
+
+use crate::model::{SourceId, Timestamp};
+
+use super::value::{Row, json, values};
+use super::{StoreError, Tx, statements};
+
+statements! {
+    UPSERT_SOURCE = "INSERT INTO source (id, url, settings_json, from_file, next_poll_at)
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (id) DO UPDATE SET url = excluded.url, settings_json = excluded.settings_json,
+            from_file = excluded.from_file, removed_at = NULL,
+            next_poll_at = CASE WHEN source.url = excluded.url THEN source.next_poll_at
+                ELSE excluded.next_poll_at END,
+            etag = CASE WHEN source.url = excluded.url THEN source.etag END,
+            last_modified = CASE WHEN source.url = excluded.url THEN source.last_modified END";
+    REMOVE_SOURCE = "UPDATE source SET removed_at = $2 WHERE id = $1 AND removed_at IS NULL";
+    SOURCES = "SELECT * FROM source WHERE removed_at IS NULL ORDER BY id";
+    SOURCE = "SELECT * FROM source WHERE id = $1";
+    POLLED = "UPDATE source SET polled_at = $2, succeeded_at = $2, next_poll_at = $3, etag = $4,
+            last_modified = $5, failures = 0, last_error = NULL,
+            changed_at = CASE WHEN $6 = 1 THEN $2 ELSE changed_at END,
+            baseline_at = CASE WHEN $7 = 1 THEN coalesce(baseline_at, $2) ELSE baseline_at END
+        WHERE id = $1";
+    POLL_FAILED = "UPDATE source SET polled_at = $2, next_poll_at = $3, failures = failures + 1,
+            last_error = $4 WHERE id = $1";
+    ITEM_BY_IDENTITY = "SELECT * FROM item WHERE source_id = $1 AND identity = $2";
+    ITEM = "SELECT * FROM item WHERE id = $1";
+    ITEMS_BY_LINK = "SELECT * FROM item WHERE link = $1 ORDER BY id";
+    INSERT_ITEM = "INSERT INTO item
+            (source_id, identity, link, revision, digest, baseline, first_seen_at)
+        VALUES ($1, $2, $3, 1, $4, $5, $6) RETURNING id";
+    REVISE_ITEM = "UPDATE item SET revision = $2, link = $3, digest = $4 WHERE id = $1";
+    INSERT_REVISION = "INSERT INTO revision (item_id, revision, title, link, summary, content,
+            image_alt_json, categories_json, published_at, updated_at, seen_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    REVISION = "SELECT * FROM revision WHERE item_id = $1 AND revision = $2";
+    COUNT_ITEMS = "SELECT count(*) AS n FROM item WHERE source_id = $1";
+}
+
+/// A source as it is kept.
+#[derive(Clone, Debug)]
+pub struct SourceRow {
+    /// Its id.
+    pub id: SourceId,
+    /// Where it is polled.
+    pub url: String,
+    /// How, as JSON text of the configuration's own form.
+    pub settings_json: String,
+    /// Whether the configuration file names it; then it is read-only elsewhere.
+    pub from_file: bool,
+    /// When its first answer with items came; that answer told nobody.
+    pub baseline_at: Option<Timestamp>,
+    /// The entity tag of the last answer (RFC 9110 8.8.3).
+    pub etag: Option<String>,
+    /// The date of the last answer (RFC 9110 8.8.2).
+    pub last_modified: Option<String>,
+    /// When it is due next.
+    pub next_poll_at: Timestamp,
+    /// When it was last polled.
+    pub polled_at: Option<Timestamp>,
+    /// When that last went well.
+    pub succeeded_at: Option<Timestamp>,
+    /// When it last had something new.
+    pub changed_at: Option<Timestamp>,
+    /// Polls in a row that failed.
+    pub failures: i64,
+    /// Why the last of them did.
+    pub last_error: Option<String>,
+}
+
+/// An item, without its texts.
+#[derive(Clone, Debug)]
+pub struct ItemRow {
+    /// Its id.
+    pub id: i64,
+    /// Where it was read.
+    pub source_id: SourceId,
+    /// What makes it the same item at the next poll.
+    pub identity: String,
+    /// Its own page.
+    pub link: Option<String>,
+    /// Its newest revision.
+    pub revision: i64,
+    /// A digest of the newest revision's texts.
+    pub digest: String,
+    /// Whether it belongs to its source's first answer.
+    pub baseline: bool,
+    /// When it was first read.
+    pub first_seen_at: Timestamp,
+    /// When it was withdrawn.
+    pub withdrawn_at: Option<Timestamp>,
+}
+
+/// The texts of one revision.
+#[derive(Clone, Debug)]
+pub struct NewRevision {
+    /// The title, one line of plain text.
+    pub title: String,
+    /// The item's own page.
+    pub link: Option<String>,
+    /// Plain text.
+    pub summary: String,
+    /// Clean HTML.
+    pub content: String,
+    /// Texts that stand for images.
+    pub image_alt: Vec<String>,
+    /// The publisher's categories.
+    pub categories: Vec<String>,
+    /// When it was published, as its source says.
+    pub published_at: Option<Timestamp>,
+    /// When it was changed, as its source says.
+    pub updated_at: Option<Timestamp>,
+}
+
+impl SourceRow {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.word("id", "source id")?,
+            url: row.text("url")?,
+            settings_json: row.text("settings_json")?,
+            from_file: row.flag("from_file")?,
+            baseline_at: row.time_or_none("baseline_at")?,
+            etag: row.text_or_none("etag")?,
+            last_modified: row.text_or_none("last_modified")?,
+            next_poll_at: row.time("next_poll_at")?,
+            polled_at: row.time_or_none("polled_at")?,
+            succeeded_at: row.time_or_none("succeeded_at")?,
+            changed_at: row.time_or_none("changed_at")?,
+            failures: row.int("failures")?,
+            last_error: row.text_or_none("last_error")?,
+        })
+    }
+}
+
+impl ItemRow {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.int("id")?,
+            source_id: row.word("source_id", "source id")?,
+            identity: row.text("identity")?,
+            link: row.text_or_none("link")?,
+            revision: row.int("revision")?,
+            digest: row.text("digest")?,
+            baseline: row.flag("baseline")?,
+            first_seen_at: row.time("first_seen_at")?,
+            withdrawn_at: row.time_or_none("withdrawn_at")?,
+        })
+    }
+}
+
+impl NewRevision {
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            title: row.text("title")?,
+            link: row.text_or_none("link")?,
+            summary: row.text("summary")?,
+            content: row.text("content")?,
+            image_alt: row.json("image_alt_json", "list of texts")?,
+            categories: row.json("categories_json", "list of texts")?,
+            published_at: row.time_or_none("published_at")?,
+            updated_at: row.time_or_none("updated_at")?,
+        })
+    }
+}
+
+impl Tx<'_> {
+    /// Adds a source, or gives it new settings. A new address is polled at `due` and asked without
+    /// the old one's validators.
+    pub async fn upsert_source(
+        &mut self,
+        id: &SourceId,
+        url: &str,
+        settings_json: &str,
+        from_file: bool,
+        due: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.execute(UPSERT_SOURCE, values![id, url, settings_json, from_file, due]).await?;
+        Ok(())
+    }
+
+    /// Ends the polling of a source; gives whether there was one. Its items stay.
+    pub async fn remove_source(
+        &mut self,
+        id: &SourceId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        Ok(self.execute(REMOVE_SOURCE, values![id, now]).await? > 0)
+    }
+
+    /// Every source that is polled, by id.
+    pub async fn sources(&mut self) -> Result<Vec<SourceRow>, StoreError> {
+        self.rows(SOURCES, values![]).await?.iter().map(SourceRow::read).collect()
+    }
+
+    /// One source, also when it was removed.
+    pub async fn source(&mut self, id: &SourceId) -> Result<Option<SourceRow>, StoreError> {
+        self.row(SOURCE, values![id]).await?.as_ref().map(SourceRow::read).transpose()
+    }
+
+    /// Records a poll that went well: when the next is due, the answer's validators, whether it had
+    /// something new, and whether its items are the source's baseline.
+    #[allow(clippy::too_many_arguments)]
+    pub async fn record_poll(
+        &mut self,
+        id: &SourceId,
+        now: Timestamp,
+        next: Timestamp,
+        etag: Option<&str>,
+        last_modified: Option<&str>,
+        changed: bool,
+        baseline: bool,
+    ) -> Result<(), StoreError> {
+        let values = values![id, now, next, etag, last_modified, changed, baseline];
+        self.execute(POLLED, values).await?;
+        Ok(())
+    }
+
+    /// Records a poll that failed, and why.
+    pub async fn record_poll_failure(
+        &mut self,
+        id: &SourceId,
+        now: Timestamp,
+        next: Timestamp,
+        error: &str,
+    ) -> Result<(), StoreError> {
+        self.execute(POLL_FAILED, values![id, now, next, error]).await?;
+        Ok(())
+    }
+
+    /// The item of a source with this identity.
+    pub async fn item_by_identity(
+        &mut self,
+        source: &SourceId,
+        identity: &str,
+    ) -> Result<Option<ItemRow>, StoreError> {
+        let row = self.row(ITEM_BY_IDENTITY, values![source, identity]).await?;
+        row.as_ref().map(ItemRow::read).transpose()
+    }
+
+    /// An item by its id.
+    pub async fn item(&mut self, id: i64) -> Result<Option<ItemRow>, StoreError> {
+        self.row(ITEM, values![id]).await?.as_ref().map(ItemRow::read).transpose()
+    }
+
+    /// The items whose page is at this address.
+    pub async fn items_by_link(&mut self, link: &str) -> Result<Vec<ItemRow>, StoreError> {
+        self.rows(ITEMS_BY_LINK, values![link]).await?.iter().map(ItemRow::read).collect()
+    }
+
+    /// Adds an item with its first revision; gives its id.
+    pub async fn insert_item(
+        &mut self,
+        source: &SourceId,
+        identity: &str,
+        digest: &str,
+        baseline: bool,
+        revision: &NewRevision,
+        now: Timestamp,
+    ) -> Result<i64, StoreError> {
+        let link = revision.link.as_deref();
+        let values = values![source, identity, link, digest, baseline, now];
+        let id = self.one(INSERT_ITEM, values).await?.int("id")?;
+        self.insert_revision(id, 1, revision, now).await?;
+        Ok(id)
+    }
+
+    /// Adds a later revision of an item.
+    pub async fn revise_item(
+        &mut self,
+        id: i64,
+        number: i64,
+        digest: &str,
+        revision: &NewRevision,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.execute(REVISE_ITEM, values![id, number, revision.link.as_deref(), digest]).await?;
+        self.insert_revision(id, number, revision, now).await
+    }
+
+    async fn insert_revision(
+        &mut self,
+        id: i64,
+        number: i64,
+        revision: &NewRevision,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let values = values![
+            id,
+            number,
+            &revision.title,
+            revision.link.as_deref(),
+            &revision.summary,
+            &revision.content,
+            json(&revision.image_alt),
+            json(&revision.categories),
+            revision.published_at,
+            revision.updated_at,
+            now,
+        ];
+        self.execute(INSERT_REVISION, values).await?;
+        Ok(())
+    }
+
+    /// The texts of a revision.
+    pub async fn revision(
+        &mut self,
+        item: i64,
+        number: i64,
+    ) -> Result<Option<NewRevision>, StoreError> {
+        let row = self.row(REVISION, values![item, number]).await?;
+        row.as_ref().map(NewRevision::read).transpose()
+    }
+
+    /// How many items were ever read from a source.
+    pub async fn count_items(&mut self, source: &SourceId) -> Result<i64, StoreError> {
+        self.one(COUNT_ITEMS, values![source]).await?.int("n")
+    }
+}

@@ -1,0 +1,133 @@
+//! Values on their way into statements, and rows on their way out: the four types both engines share.
+
+use std::str::FromStr;
+
+use serde::de::DeserializeOwned;
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+
+use super::StoreError;
+use crate::model::{CadenceId, ListId, PlaceId, SourceId, Timestamp, TopicId};
+
+/// A parameter. Absent values keep their type, which PostgreSQL asks for.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    Int(Option<i64>),
+    Text(Option<String>),
+    Blob(Vec<u8>),
+}
+
+/// Parameters from anything that has a place in a statement.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { &[$($crate::store::value::Value::from($value)),*] };
+}
+pub(super) use values;
+
+macro_rules! from {
+    ($($type:ty => |$value:ident| $made:expr;)*) => {
+        $(impl From<$type> for Value { fn from($value: $type) -> Self { $made } })*
+    };
+}
+
+from! {
+    i64 => |value| Value::Int(Some(value));
+    Option<i64> => |value| Value::Int(value);
+    bool => |value| Value::Int(Some(i64::from(value)));
+    Timestamp => |value| Value::Int(Some(value.0));
+    Option<Timestamp> => |value| Value::Int(value.map(|time| time.0));
+    &str => |value| Value::Text(Some(value.to_owned()));
+    String => |value| Value::Text(Some(value));
+    &String => |value| Value::Text(Some(value.clone()));
+    Option<&str> => |value| Value::Text(value.map(str::to_owned));
+    Option<String> => |value| Value::Text(value);
+    Vec<u8> => |value| Value::Blob(value);
+    &[u8] => |value| Value::Blob(value.to_vec());
+    &SourceId => |value| Value::Text(Some(value.to_string()));
+    &ListId => |value| Value::Text(Some(value.to_string()));
+    &CadenceId => |value| Value::Text(Some(value.to_string()));
+    &TopicId => |value| Value::Text(Some(value.to_string()));
+    &PlaceId => |value| Value::Text(Some(value.to_string()));
+}
+
+/// A statement with its parameters.
+pub(super) fn bind(
+    sql: &'static str,
+    values: &[Value],
+) -> sqlx::query::Query<'static, sqlx::Sqlite, SqliteArguments> {
+    let mut query = sqlx::query(sql);
+    for value in values {
+        query = match value.clone() {
+            Value::Int(value) => query.bind(value),
+            Value::Text(value) => query.bind(value),
+            Value::Blob(value) => query.bind(value),
+        };
+    }
+    query
+}
+
+/// A row of an answer. Columns are read by name, into the type that is asked for.
+#[derive(Debug)]
+pub struct Row(SqliteRow);
+
+impl Row {
+    pub(super) fn new(row: SqliteRow) -> Self {
+        Self(row)
+    }
+
+    pub(super) fn int(&self, column: &str) -> Result<i64, StoreError> {
+        Ok(self.0.try_get(column)?)
+    }
+
+    pub(super) fn int_or_none(&self, column: &str) -> Result<Option<i64>, StoreError> {
+        Ok(self.0.try_get(column)?)
+    }
+
+    pub(super) fn flag(&self, column: &str) -> Result<bool, StoreError> {
+        Ok(self.int(column)? != 0)
+    }
+
+    pub(super) fn time(&self, column: &str) -> Result<Timestamp, StoreError> {
+        Ok(Timestamp(self.int(column)?))
+    }
+
+    pub(super) fn time_or_none(&self, column: &str) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.int_or_none(column)?.map(Timestamp))
+    }
+
+    pub(super) fn text(&self, column: &str) -> Result<String, StoreError> {
+        Ok(self.0.try_get(column)?)
+    }
+
+    pub(super) fn text_or_none(&self, column: &str) -> Result<Option<String>, StoreError> {
+        Ok(self.0.try_get(column)?)
+    }
+
+    pub(super) fn blob(&self, column: &str) -> Result<Vec<u8>, StoreError> {
+        Ok(self.0.try_get(column)?)
+    }
+
+    /// Text that is one of our words: an id, a state, a language.
+    pub(super) fn word<T: FromStr>(
+        &self,
+        column: &str,
+        what: &'static str,
+    ) -> Result<T, StoreError> {
+        let text = self.text(column)?;
+        text.parse().map_err(|_| StoreError::Unreadable { what, text })
+    }
+
+    /// JSON text.
+    pub(super) fn json<T: DeserializeOwned>(
+        &self,
+        column: &str,
+        what: &'static str,
+    ) -> Result<T, StoreError> {
+        let text = self.text(column)?;
+        serde_json::from_str(&text).map_err(|_| StoreError::Unreadable { what, text })
+    }
+}
+
+/// JSON text of a value whose form cannot fail to be written.
+pub(super) fn json<T: serde::Serialize + ?Sized>(value: &T) -> String {
+    serde_json::to_string(value).expect("lists of ids and texts always have a JSON form")
+}
