@@ -13,6 +13,7 @@ CREATE TABLE installation (
 CREATE TABLE source (
     id TEXT PRIMARY KEY,
     url TEXT NOT NULL,
+    title TEXT,
     settings_json TEXT NOT NULL,
     from_file INTEGER NOT NULL,
     removed_at INTEGER,
@@ -232,6 +233,7 @@ CREATE TABLE fragment (
     key TEXT NOT NULL,
     html BLOB NOT NULL,
     text BLOB NOT NULL,
+    html_bytes INTEGER NOT NULL,
     UNIQUE (edition_id, key)
 );
 

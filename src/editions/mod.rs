@@ -1,9 +1,28 @@
 //! Decides who gets what, when.
 //!
-//! The rules of "who gets what" stand in [`wants`] and are carried out by the planner. The room
-//! reads items, matches and subscriptions, and writes the stream, cadences, editions and messages
-//! that are new. It renders through `rendering` and never speaks SMTP.
+//! The rule of "who gets what" stands in [`wants()`]; [`Planner`] carries it out for groups of
+//! subscriptions, in chunks; [`Composer`](compose) puts variants together. The room reads items,
+//! matches and subscriptions, and writes the stream, cadences, editions and new messages. It renders
+//! through `rendering` and never speaks SMTP.
 
+mod approving;
+mod compose;
+mod error;
+mod explain;
+mod planner;
 mod slots;
+mod wants;
+mod window;
 
-pub use slots::{GATHERING_SECONDS, InvalidSchedule, Schedule, Slot, day_start, next_midnight};
+pub use approving::{approve, refuse};
+pub use compose::{ENTRIES_MAX, FULL_ENTRIES_MAX, HTML_BYTES_MAX, boundary};
+pub use error::PlanError;
+pub use explain::{Explanation, Verdict, WhyStep, explain};
+pub use planner::{
+    DIGEST_LIFETIME_SECONDS, IMMEDIATE_A_DAY_MAX, Planner, Planning, SUBSCRIPTIONS_A_CHUNK, Step,
+};
+pub use slots::{
+    GATHERING_SECONDS, InvalidSchedule, Schedule, Slot, day_start, instant, next_midnight,
+};
+pub use wants::{Candidate, Reason, carries, latest, wants};
+pub use window::{Told, Window};

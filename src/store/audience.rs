@@ -41,13 +41,11 @@ statements! {
     INSERT_WORD = "INSERT INTO followed_word (key, phrase) VALUES ($1, $2) RETURNING id";
     FOLLOW_WORD = "INSERT INTO subscription_word (word_id, subscription_id) VALUES ($1, $2)
         ON CONFLICT (word_id, subscription_id) DO NOTHING";
-    WORDS_FOLLOWED_ON = "SELECT DISTINCT w.id, w.phrase FROM followed_word w
-        JOIN subscription_word sw ON sw.word_id = w.id
-        JOIN subscription s ON s.id = sw.subscription_id
-        WHERE s.list_id = $1 AND s.cadence = $2 AND s.state = 'active' ORDER BY w.id";
-    FOLLOWERS_OF = "SELECT s.id FROM subscription_word sw
-        JOIN subscription s ON s.id = sw.subscription_id
-        WHERE sw.word_id = $1 AND s.list_id = $2 AND s.cadence = $3 AND s.state = 'active'";
+    WORDS_IN_SLICE = "SELECT sw.subscription_id, w.id, w.phrase FROM subscription s
+        JOIN subscription_word sw ON sw.subscription_id = s.id
+        JOIN followed_word w ON w.id = sw.word_id
+        WHERE s.list_id = $1 AND s.cadence = $2 AND s.id > $3 AND s.id <= $4
+            AND s.state = 'active' ORDER BY sw.subscription_id, w.id";
     INSERT_CONSENT = "INSERT INTO consent (subscription_id, way, proof, given_at)
         VALUES ($1, $2, $3, $4)";
     CONSENTS_OF = "SELECT way, proof, given_at FROM consent WHERE subscription_id = $1 ORDER BY id";
@@ -373,25 +371,16 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// The words that somebody active follows in a cadence of a list.
-    pub async fn words_followed_on(
+    /// The followed words of a slice's subscriptions: subscription, word, phrase.
+    pub async fn words_in_slice(
         &mut self,
-        list: &ListId,
-        cadence: &CadenceId,
-    ) -> Result<Vec<(i64, String)>, StoreError> {
-        let rows = self.rows(WORDS_FOLLOWED_ON, values![list, cadence]).await?;
-        rows.iter().map(|row| Ok((row.int("id")?, row.text("phrase")?))).collect()
-    }
-
-    /// The active subscriptions of a cadence that follow a word.
-    pub async fn followers_of(
-        &mut self,
-        word: i64,
-        list: &ListId,
-        cadence: &CadenceId,
-    ) -> Result<Vec<i64>, StoreError> {
-        let rows = self.rows(FOLLOWERS_OF, values![word, list, cadence]).await?;
-        rows.iter().map(|row| row.int("id")).collect()
+        slice: &Slice<'_>,
+    ) -> Result<Vec<(i64, i64, String)>, StoreError> {
+        let values = values![slice.list, slice.cadence, slice.after, slice.until];
+        let rows = self.rows(WORDS_IN_SLICE, values).await?;
+        rows.iter()
+            .map(|row| Ok((row.int("subscription_id")?, row.int("id")?, row.text("phrase")?)))
+            .collect()
     }
 
     /// Keeps how a subscription was consented to.

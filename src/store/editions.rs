@@ -25,9 +25,10 @@ statements! {
     REOPEN_EDITION = "UPDATE edition SET state = 'open' WHERE id = $1 AND state = 'done'";
     ADD_COUNTS = "UPDATE edition SET considered = considered + $2, empty = empty + $3,
         suppressed = suppressed + $4, planned_messages = planned_messages + $5 WHERE id = $1";
-    INSERT_FRAGMENT = "INSERT INTO fragment (edition_id, key, html, text)
-        VALUES ($1, $2, $3, $4) ON CONFLICT (edition_id, key) DO NOTHING";
-    FRAGMENTS = "SELECT id, key, html, text FROM fragment WHERE edition_id = $1";
+    INSERT_FRAGMENT = "INSERT INTO fragment (edition_id, key, html, text, html_bytes)
+        VALUES ($1, $2, $3, $4, $5) RETURNING id";
+    FRAGMENTS = "SELECT id, key, html, text, html_bytes FROM fragment WHERE edition_id = $1";
+    FRAGMENT_KEYS = "SELECT id, key, html_bytes FROM fragment WHERE edition_id = $1";
     INSERT_VARIANT = "INSERT INTO variant
             (edition_id, key, language, headers, fragments_json, entries_json, html_bytes)
         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (edition_id, key) DO NOTHING";
@@ -39,7 +40,10 @@ statements! {
     GROUP_DECISION = "SELECT variant_id FROM edition_group
         WHERE edition_id = $1 AND profile_id = $2 AND since = $3 AND words = $4";
     INSERT_HIT = "INSERT INTO edition_hit (edition_id, subscription_id, words)
-        VALUES ($1, $2, $3) ON CONFLICT (edition_id, subscription_id) DO NOTHING";
+        VALUES ($1, $2, $3)
+        ON CONFLICT (edition_id, subscription_id) DO UPDATE SET words = excluded.words";
+    VARIANTS = "SELECT v.*, (SELECT count(*) FROM message m WHERE m.variant_id = v.id) AS recipients
+        FROM variant v WHERE v.edition_id = $1 ORDER BY v.id";
     GROUPS_UNPINNED = "SELECT s.profile_id, $4 AS since, coalesce(h.words, '') AS words,
             count(*) AS subscriptions, count(x.address_hash) AS suppressed
         FROM subscription s
@@ -192,6 +196,8 @@ pub struct Fragment {
     pub html: Vec<u8>,
     /// The encoded piece of the text body.
     pub text: Vec<u8>,
+    /// The size of the decoded HTML, in octets.
+    pub html_bytes: i64,
 }
 
 /// A variant to be stored.
@@ -313,16 +319,28 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Stores a fragment under its key. One that is stored already never changes.
+    /// Stores a fragment under its key, once; gives its id.
     pub async fn insert_fragment(
         &mut self,
         edition: i64,
         key: &str,
         html: &[u8],
         text: &[u8],
-    ) -> Result<(), StoreError> {
-        self.execute(INSERT_FRAGMENT, values![edition, key, html, text]).await?;
-        Ok(())
+        html_bytes: i64,
+    ) -> Result<i64, StoreError> {
+        let values = values![edition, key, html, text, html_bytes];
+        self.one(INSERT_FRAGMENT, values).await.map_err(|e| e.or_exists("the fragment"))?.int("id")
+    }
+
+    /// The fragments an edition has already: key, id, size of the decoded HTML in octets.
+    pub async fn fragment_keys(
+        &mut self,
+        edition: i64,
+    ) -> Result<Vec<(String, i64, i64)>, StoreError> {
+        let rows = self.rows(FRAGMENT_KEYS, values![edition]).await?;
+        rows.iter()
+            .map(|row| Ok((row.text("key")?, row.int("id")?, row.int("html_bytes")?)))
+            .collect()
     }
 
     /// Every fragment of an edition.
@@ -335,6 +353,7 @@ impl Tx<'_> {
                     key: row.text("key")?,
                     html: row.blob("html")?,
                     text: row.blob("text")?,
+                    html_bytes: row.int("html_bytes")?,
                 })
             })
             .collect()
@@ -362,6 +381,12 @@ impl Tx<'_> {
     /// A variant by its id.
     pub async fn variant(&mut self, id: i64) -> Result<Option<VariantRow>, StoreError> {
         self.row(VARIANT, values![id]).await?.as_ref().map(VariantRow::read).transpose()
+    }
+
+    /// The variants of an edition, each with how many messages have it.
+    pub async fn variants(&mut self, edition: i64) -> Result<Vec<(VariantRow, i64)>, StoreError> {
+        let rows = self.rows(VARIANTS, values![edition]).await?;
+        rows.iter().map(|row| Ok((VariantRow::read(row)?, row.int("recipients")?))).collect()
     }
 
     /// Keeps what an edition decided for a group: a variant, or nothing.

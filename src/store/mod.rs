@@ -26,7 +26,7 @@ pub use lists::{CadenceRow, Carrying, ListRow};
 pub use messages::{
     AttemptRow, ClaimedMessage, Doubt, MessageRow, MessageState, Outcome, OutcomeRow,
 };
-pub use sources::{ItemRow, NewRevision, SourceRow};
+pub use sources::{ItemRow, NewRevision, PollRow, SourceRow};
 pub use sqlite::{DeliveryLock, Durability};
 pub use stream::{EntryReason, EntryRow};
 pub use value::Row;

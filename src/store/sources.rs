@@ -19,6 +19,7 @@ statements! {
     SOURCE = "SELECT * FROM source WHERE id = $1";
     POLLED = "UPDATE source SET polled_at = $2, succeeded_at = $2, next_poll_at = $3, etag = $4,
             last_modified = $5, failures = 0, last_error = NULL,
+            title = coalesce($8, title),
             changed_at = CASE WHEN $6 = 1 THEN $2 ELSE changed_at END,
             baseline_at = CASE WHEN $7 = 1 THEN coalesce(baseline_at, $2) ELSE baseline_at END
         WHERE id = $1";
@@ -45,6 +46,8 @@ pub struct SourceRow {
     pub id: SourceId,
     /// Where it is polled.
     pub url: String,
+    /// What it calls itself.
+    pub title: Option<String>,
     /// How, as JSON text of the configuration's own form.
     pub settings_json: String,
     /// Whether the configuration file names it; then it is read-only elsewhere.
@@ -67,6 +70,27 @@ pub struct SourceRow {
     pub failures: i64,
     /// Why the last of them did.
     pub last_error: Option<String>,
+}
+
+/// A poll that went well.
+#[derive(Clone, Debug)]
+pub struct PollRow<'a> {
+    /// Of which source.
+    pub source: &'a SourceId,
+    /// When.
+    pub now: Timestamp,
+    /// When the next is due.
+    pub next: Timestamp,
+    /// The answer's entity tag.
+    pub etag: Option<&'a str>,
+    /// The answer's date.
+    pub last_modified: Option<&'a str>,
+    /// The source's own title, where the answer has one.
+    pub title: Option<&'a str>,
+    /// Whether it had something new.
+    pub changed: bool,
+    /// Whether its items are the source's baseline.
+    pub baseline: bool,
 }
 
 /// An item, without its texts.
@@ -118,6 +142,7 @@ impl SourceRow {
         Ok(Self {
             id: row.word("id", "source id")?,
             url: row.text("url")?,
+            title: row.text_or_none("title")?,
             settings_json: row.text("settings_json")?,
             from_file: row.flag("from_file")?,
             baseline_at: row.time_or_none("baseline_at")?,
@@ -198,20 +223,18 @@ impl Tx<'_> {
         self.row(SOURCE, values![id]).await?.as_ref().map(SourceRow::read).transpose()
     }
 
-    /// Records a poll that went well: when the next is due, the answer's validators, whether it had
-    /// something new, and whether its items are the source's baseline.
-    #[allow(clippy::too_many_arguments)]
-    pub async fn record_poll(
-        &mut self,
-        id: &SourceId,
-        now: Timestamp,
-        next: Timestamp,
-        etag: Option<&str>,
-        last_modified: Option<&str>,
-        changed: bool,
-        baseline: bool,
-    ) -> Result<(), StoreError> {
-        let values = values![id, now, next, etag, last_modified, changed, baseline];
+    /// Records a poll that went well.
+    pub async fn record_poll(&mut self, poll: &PollRow<'_>) -> Result<(), StoreError> {
+        let values = values![
+            poll.source,
+            poll.now,
+            poll.next,
+            poll.etag,
+            poll.last_modified,
+            poll.changed,
+            poll.baseline,
+            poll.title,
+        ];
         self.execute(POLLED, values).await?;
         Ok(())
     }

@@ -1,0 +1,417 @@
+//! Why somebody was told an item, or was not: the chain from source to inbox, or the first link
+//! where it broke.
+
+use chrono_tz::Tz;
+use serde::Serialize;
+
+use crate::audience::{ENDED, PAUSED, public_id, told_so_far};
+use crate::model::Timestamp;
+use crate::store::{
+    CadenceRow, EditionRow, ItemRow, MessageRow, MessageState, Profile, StoreError,
+    StoredSubscription, Subject, Tx,
+};
+use crate::topics::{Classification, FollowedWords, ItemText, Rules};
+
+use super::wants::{Candidate, carries, wants};
+
+/// What it comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Verdict {
+    /// The relay has a mail with it.
+    #[serde(rename = "told")]
+    Told,
+    /// It has not been told, and will not.
+    #[serde(rename = "not told")]
+    NotTold,
+    /// A mail with it is on its way, or the next edition brings it.
+    #[serde(rename = "will be told")]
+    WillBeTold,
+}
+
+/// One link of the chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WhyStep {
+    /// Which: `item`, `entry`, `subscription`, `source`, `topics`, `places`, `words`, `window`,
+    /// `edition`, `message`, `attempt`.
+    pub step: &'static str,
+    /// Whether it holds.
+    pub holds: bool,
+    /// What was found.
+    pub detail: String,
+}
+
+/// The chain, and what it comes to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// What it comes to.
+    pub verdict: Verdict,
+    /// The chain, in order; the last link is the one that decided.
+    pub steps: Vec<WhyStep>,
+}
+
+/// What explaining needs.
+struct Chain<'a> {
+    rules: &'a Rules,
+    zone: Tz,
+    now: Timestamp,
+    steps: Vec<WhyStep>,
+}
+
+/// An entry of the item with what was found in it.
+struct Entry {
+    candidate: Candidate,
+    found: Classification,
+    title: String,
+    text: String,
+    categories: Vec<String>,
+    image_alt: Vec<String>,
+}
+
+/// Explains one item for one subscriber, over all lists they are on: the best of the verdicts.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn explain(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    zone: Tz,
+    item: &ItemRow,
+    subject: &Subject,
+    now: Timestamp,
+) -> Result<Explanation, StoreError> {
+    let mut chain = Chain { rules, zone, now, steps: Vec::new() };
+    let entries = chain.entries(tx, item).await?;
+    if entries.is_empty() {
+        return Ok(chain.ends(Verdict::NotTold));
+    }
+    let subscriptions = tx.subscriptions_of(subject.id).await?;
+    if subscriptions.is_empty() {
+        chain.add("subscription", false, "the address is on no list".to_owned());
+        return Ok(chain.ends(Verdict::NotTold));
+    }
+    let common = std::mem::take(&mut chain.steps);
+    let mut best: Option<Explanation> = None;
+    for subscription in subscriptions {
+        chain.steps = common.clone();
+        let verdict = chain.subscription(tx, &entries, &subscription).await?;
+        let steps = std::mem::take(&mut chain.steps);
+        let explanation = Explanation { verdict, steps };
+        let better = best.as_ref().is_none_or(|best| rank(verdict) > rank(best.verdict));
+        if better {
+            best = Some(explanation);
+        }
+    }
+    Ok(best.unwrap_or(Explanation { verdict: Verdict::NotTold, steps: common }))
+}
+
+fn rank(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::NotTold => 0,
+        Verdict::WillBeTold => 1,
+        Verdict::Told => 2,
+    }
+}
+
+impl Chain<'_> {
+    fn add(&mut self, step: &'static str, holds: bool, detail: String) {
+        self.steps.push(WhyStep { step, holds, detail });
+    }
+
+    fn ends(self, verdict: Verdict) -> Explanation {
+        Explanation { verdict, steps: self.steps }
+    }
+
+    fn time(&self, time: Timestamp) -> String {
+        time.rfc3339(self.zone)
+    }
+
+    /// The item's entries in the stream with what the rules found, or the reason why it has none.
+    async fn entries(&mut self, tx: &mut Tx<'_>, item: &ItemRow) -> Result<Vec<Entry>, StoreError> {
+        let source = &item.source_id;
+        let seen = self.time(item.first_seen_at);
+        self.add("item", true, format!("item {} of source {source}, first seen {seen}", item.id));
+        let positions = tx.entries_of_item(item.id).await?;
+        if positions.is_empty() {
+            let why = if item.baseline {
+                "it was in the source's first answer, which tells nobody"
+            } else {
+                "it has no entry in the stream"
+            };
+            self.add("entry", false, why.to_owned());
+            return Ok(Vec::new());
+        }
+        let mut entries = Vec::new();
+        for (position, revision, reason, source, placed_at) in positions {
+            let text = tx.revision(item.id, revision).await?;
+            let Some(text) = text else { continue };
+            let shown = ItemText {
+                title: &text.title,
+                text: &text.summary,
+                categories: &text.categories,
+                image_alt: &text.image_alt,
+            };
+            let stored = tx.item_match(item.id, revision, self.rules.version()).await?;
+            let stored = stored.and_then(|json| serde_json::from_str(&json).ok());
+            let found: Classification = stored.unwrap_or_else(|| self.rules.classify(&shown));
+            let placed = self.time(placed_at);
+            let detail = format!(
+                "revision {revision} is entry {position} of the stream ({reason}), placed {placed}"
+            );
+            self.add("entry", true, detail);
+            self.matched(&found);
+            let candidate = Candidate {
+                position,
+                item: item.id,
+                reason,
+                source,
+                topics: found.topics.iter().map(|topic| topic.id.clone()).collect(),
+                places: found.places.iter().map(|place| place.id.clone()).collect(),
+                over: item.withdrawn_at.is_some(),
+            };
+            let (title, text, categories, image_alt) =
+                (text.title, text.summary, text.categories, text.image_alt);
+            entries.push(Entry { candidate, found, title, text, categories, image_alt });
+        }
+        Ok(entries)
+    }
+
+    /// What the rules found, with the words that made it.
+    fn matched(&mut self, found: &Classification) {
+        for topic in &found.topics {
+            let words: Vec<String> = topic
+                .evidence
+                .iter()
+                .map(|evidence| format!("{:?} by rule {}", evidence.text, evidence.rule))
+                .collect();
+            let detail = format!("it is about {}: {}", topic.id, words.join("; "));
+            self.add("match", true, detail);
+        }
+        for place in &found.places {
+            let words: Vec<String> =
+                place.evidence.iter().map(|evidence| format!("{:?}", evidence.text)).collect();
+            self.add("match", true, format!("it matters in {}: {}", place.id, words.join("; ")));
+        }
+        if found.places.is_empty() {
+            self.add("match", true, "it matters in the whole area".to_owned());
+        }
+    }
+
+    /// The chain of one subscription.
+    async fn subscription(
+        &mut self,
+        tx: &mut Tx<'_>,
+        entries: &[Entry],
+        held: &StoredSubscription,
+    ) -> Result<Verdict, StoreError> {
+        let detail = format!(
+            "subscribed to {} ({}) since {}, {}",
+            held.list,
+            held.cadence,
+            self.time(held.created_at),
+            held.state
+        );
+        self.add("subscription", true, detail);
+        for entry in entries.iter().rev() {
+            if let Some(message) = told_by(tx, held, entry).await? {
+                return self.told(tx, &message).await;
+            }
+        }
+        let Some(cadence) = tx.cadence(&held.list, &held.cadence).await? else {
+            self.add("subscription", false, "the list offers this cadence no more".to_owned());
+            return Ok(Verdict::NotTold);
+        };
+        let Some(entry) = entries.last() else { return Ok(Verdict::NotTold) };
+        self.untold(tx, entry, held, &cadence).await
+    }
+
+    /// Why an entry was not told, or that it will be.
+    async fn untold(
+        &mut self,
+        tx: &mut Tx<'_>,
+        entry: &Entry,
+        held: &StoredSubscription,
+        cadence: &CadenceRow,
+    ) -> Result<Verdict, StoreError> {
+        let position = entry.candidate.position;
+        if position <= held.joined_position {
+            let joined = held.joined_position;
+            let detail =
+                format!("it came before the subscription (entry {position}, joined at {joined})");
+            self.add("window", false, detail);
+            return Ok(Verdict::NotTold);
+        }
+        let carrying = tx.carried(&held.list).await?;
+        let carried = carries(&carrying, &entry.candidate);
+        let source = &entry.candidate.source;
+        self.add("source", carried, format!("list {} and source {source}", held.list));
+        if !carried {
+            return Ok(Verdict::NotTold);
+        }
+        let told = told_so_far(held, cadence);
+        let decided = position <= told;
+        let edition = tx.edition_of_position(&held.list, &held.cadence, position).await?;
+        let profile = tx.profile(held.profile).await?;
+        let Some(profile) = profile else {
+            return Ok(Verdict::NotTold);
+        };
+        let words = tx.words_of(held.id).await?;
+        let wanted = self.wanted(&profile, &words, entry, edition.as_ref());
+        let detail = format!("told up to entry {told}; this is entry {position}");
+        self.add("window", !decided, detail);
+        if decided {
+            self.decided(edition.as_ref());
+            return Ok(Verdict::NotTold);
+        }
+        match held.state.as_str() {
+            ENDED => self.add("subscription", false, "the person has left".to_owned()),
+            PAUSED if wanted => {
+                self.add("subscription", false, "paused: it comes after the return".to_owned());
+                return Ok(Verdict::WillBeTold);
+            }
+            _ if wanted => return Ok(Verdict::WillBeTold),
+            _ => {}
+        }
+        Ok(Verdict::NotTold)
+    }
+
+    fn decided(&mut self, edition: Option<&EditionRow>) {
+        if let Some(edition) = edition {
+            let detail = format!(
+                "edition {} (slot {}) decided it, and had nothing for this subscription",
+                edition.id, edition.slot
+            );
+            self.add("edition", false, detail);
+        }
+    }
+
+    /// Whether the preferences meet the entry, link by link.
+    fn wanted(
+        &mut self,
+        profile: &Profile,
+        words: &[(String, String)],
+        entry: &Entry,
+        edition: Option<&EditionRow>,
+    ) -> bool {
+        let text = ItemText {
+            title: &entry.title,
+            text: &entry.text,
+            categories: &entry.categories,
+            image_alt: &entry.image_alt,
+        };
+        let phrases: Vec<(i64, String)> =
+            (0..).zip(words.iter().map(|(_, phrase)| phrase.clone())).collect();
+        let hits: Vec<i64> = FollowedWords::new(phrases.clone()).hits(&text).into_iter().collect();
+        let mut candidate = entry.candidate.clone();
+        let slot = edition.map_or(self.now, |edition| edition.slot_at);
+        let today = slot.in_zone(self.zone).date_naive();
+        if let Some(deadline) = entry.found.deadline.filter(|deadline| *deadline < today) {
+            self.add("item", false, format!("its deadline has passed: {deadline}"));
+            candidate.over = true;
+        } else if candidate.over {
+            self.add("item", false, "it was withdrawn".to_owned());
+        }
+        let reason = wants(profile, &hits, &candidate);
+        let list = |ids: Vec<String>, all: &str| {
+            if ids.is_empty() { all.to_owned() } else { ids.join(", ") }
+        };
+        let about = profile.all_topics
+            || candidate.topics.iter().any(|topic| profile.topics.contains(topic));
+        let has = list(candidate.topics.iter().map(ToString::to_string).collect(), "none");
+        let asked = list(profile.topics.iter().map(ToString::to_string).collect(), "all");
+        self.add("topics", about, format!("asked for {asked}; it is about {has}"));
+        let near = candidate.places.is_empty()
+            || profile.places.is_empty()
+            || candidate.places.iter().any(|place| profile.places.contains(place));
+        let has = list(candidate.places.iter().map(ToString::to_string).collect(), "everywhere");
+        let asked = list(profile.places.iter().map(ToString::to_string).collect(), "everywhere");
+        self.add("places", near, format!("asked for {asked}; it matters in {has}"));
+        if !phrases.is_empty() {
+            let standing: Vec<&str> = phrases
+                .iter()
+                .filter(|(id, _)| hits.contains(id))
+                .map(|(_, phrase)| phrase.as_str())
+                .collect();
+            let detail = format!("followed words in it: {}", list_or_none(&standing));
+            self.add("words", !standing.is_empty(), detail);
+        }
+        reason.is_some()
+    }
+
+    /// The rest of the chain where a message tells the entry.
+    async fn told(&mut self, tx: &mut Tx<'_>, message: &MessageRow) -> Result<Verdict, StoreError> {
+        if let Some(profile) = tx.profile(message.profile_id).await? {
+            self.add("profile", true, format!("decided for profile {}", profile.key()));
+        }
+        if let Some(edition) = tx.edition(message.edition_id).await? {
+            let detail = format!(
+                "edition {} of {} ({}), slot {}, rules {}, entries after {} up to {}",
+                edition.id,
+                edition.list_id,
+                edition.cadence,
+                edition.slot,
+                edition.ruleset,
+                message.window_start,
+                edition.cut
+            );
+            self.add("edition", true, detail);
+        }
+        let sent = matches!(
+            message.state,
+            MessageState::Accepted | MessageState::InDoubt | MessageState::Held
+        );
+        let coming = matches!(
+            message.state,
+            MessageState::Waiting
+                | MessageState::Queued
+                | MessageState::Sending
+                | MessageState::Deferred
+        );
+        let subject = public_id(message.subscriber_id);
+        let cause = message.cause.as_ref().map_or(String::new(), |cause| format!(" ({cause})"));
+        let detail = format!(
+            "message {} to {subject}, variant {}: {}{cause}",
+            message.id, message.variant_id, message.state
+        );
+        self.add("message", sent || coming, detail);
+        for attempt in tx.attempts(message.id).await? {
+            let outcome = attempt.outcome.as_deref().unwrap_or("under way");
+            let reply = attempt.reply.as_deref().unwrap_or("");
+            let detail = format!(
+                "attempt {} at {}, stage {}: {outcome} {reply}",
+                attempt.number,
+                self.time(attempt.claimed_at),
+                attempt.stage
+            );
+            let holds = matches!(outcome, "accepted" | "under way");
+            self.add("attempt", holds, detail.trim_end().to_owned());
+        }
+        Ok(match message.state {
+            MessageState::Accepted => Verdict::Told,
+            _ if coming => Verdict::WillBeTold,
+            _ => Verdict::NotTold,
+        })
+    }
+}
+
+fn list_or_none(words: &[&str]) -> String {
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+}
+
+/// The message that told an entry to a subscription, or is about to. A cancelled one told nothing.
+async fn told_by(
+    tx: &mut Tx<'_>,
+    held: &StoredSubscription,
+    entry: &Entry,
+) -> Result<Option<MessageRow>, StoreError> {
+    let messages = tx.messages_of(held.subscriber).await?;
+    for message in messages.into_iter().rev() {
+        if message.subscription_id != held.id {
+            continue;
+        }
+        let Some(variant) = tx.variant(message.variant_id).await? else { continue };
+        if variant.variant.entries.contains(&entry.candidate.position) {
+            return Ok(Some(message));
+        }
+    }
+    Ok(None)
+}

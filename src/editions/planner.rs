@@ -1,0 +1,462 @@
+//! Plans editions: opens what is due, decides its subscriptions in chunks, moves the cut.
+//!
+//! Each chunk is one transaction that decides a slice of subscriptions and remembers that it did, so
+//! planning may be killed at any moment and goes on where it was. Subscriptions without a pin are
+//! decided in order of their ids; how far is written on the cadence's row, which every change of a
+//! subscription reads, so that a change knows whether it comes before or after the decision.
+//! Subscriptions with a pin move it to the cut as they are decided. The last look, for subscriptions
+//! that came between, and the move of the cut are one transaction.
+
+use std::collections::HashMap;
+
+use crate::config::Site;
+use crate::model::{CadenceId, ListId, Timestamp};
+use crate::rendering::Templates;
+use crate::store::{
+    CadenceRow, ChunkCounts, EditionRow, GroupKey, ListRow, NewEdition, Profile, Slice, Store, Tx,
+};
+use crate::topics::Rules;
+
+use super::compose::Composer;
+use super::window::{Window, join_words};
+use super::{GATHERING_SECONDS, PlanError, Schedule, Slot, day_start, next_midnight};
+
+/// The most subscriptions that one transaction decides: pages can write in between.
+pub const SUBSCRIPTIONS_A_CHUNK: i64 = 20_000;
+/// How many messages of an immediate cadence one subscriber gets in a day; the rest waits.
+pub const IMMEDIATE_A_DAY_MAX: i64 = 5;
+/// How long a digest is news, in seconds: after that it is not sent any more.
+pub const DIGEST_LIFETIME_SECONDS: i64 = 3 * 24 * 3600;
+/// Stands for "all subscriptions without a pin are decided".
+const ALL_DECIDED: i64 = i64::MAX;
+
+/// What planning needs to know.
+#[derive(Clone, Copy, Debug)]
+pub struct Planner<'a> {
+    /// The database.
+    pub store: &'a Store,
+    /// Who runs this.
+    pub site: &'a Site,
+    /// The rules that decide now.
+    pub rules: &'a Rules,
+    /// What mails are made of.
+    pub templates: &'a Templates,
+    /// The most subscriptions of a chunk; [`SUBSCRIPTIONS_A_CHUNK`] but in tests.
+    pub chunk: i64,
+}
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A chunk was decided; there may be more.
+    More,
+    /// The cut has moved.
+    Done,
+}
+
+impl<'a> Planner<'a> {
+    /// Plans every edition that is due, and those that were begun; gives them in order. Each cadence
+    /// has one at most.
+    ///
+    /// # Errors
+    /// [`PlanError`]; what was decided before stays.
+    pub async fn plan_due(&self, now: Timestamp) -> Result<Vec<EditionRow>, PlanError> {
+        let cadences = self.store.read().await?.cadences().await?;
+        let mut planned = Vec::new();
+        for cadence in cadences {
+            let Some(edition) = self.open_due(&cadence.list_id, &cadence.cadence, now).await?
+            else {
+                continue;
+            };
+            planned.push(self.plan(edition, now).await?);
+        }
+        Ok(planned)
+    }
+
+    /// Plans an edition to its end.
+    async fn plan(&self, edition: i64, now: Timestamp) -> Result<EditionRow, PlanError> {
+        let mut planning = Planning::begin(*self, edition, now).await?;
+        while planning.step(now).await? == Step::More {}
+        let edition = planning.edition;
+        self.drop_pins(&edition.list_id, &edition.cadence).await?;
+        let planned = self.store.read().await?.edition(edition.id).await?;
+        planned.ok_or_else(|| missing("edition", edition.id))
+    }
+
+    /// The edition of a cadence that is being planned, or the one that is due now, opened.
+    ///
+    /// # Errors
+    /// Where the database fails, or the schedule cannot be read.
+    pub async fn open_due(
+        &self,
+        list: &ListId,
+        cadence: &CadenceId,
+        now: Timestamp,
+    ) -> Result<Option<i64>, PlanError> {
+        let mut tx = self.store.write().await?;
+        let row = tx.cadence(list, cadence).await?.ok_or_else(|| missing("cadence", cadence))?;
+        if row.edition_id.is_some() {
+            return Ok(row.edition_id.filter(|_| row.planning_cut.is_some()));
+        }
+        let Some(slot) = self.due(&mut tx, &row, now).await? else {
+            return Ok(None);
+        };
+        let edition = self.open(&mut tx, &row, &slot, now).await?;
+        tx.commit().await?;
+        Ok(edition)
+    }
+
+    /// The slot of a cadence that is due, if one is.
+    async fn due(
+        &self,
+        tx: &mut Tx<'_>,
+        row: &CadenceRow,
+        now: Timestamp,
+    ) -> Result<Option<Slot>, PlanError> {
+        let zone = self.site.timezone;
+        let schedule = Schedule::read(&row.schedule)?;
+        if !matches!(schedule, Schedule::Immediate) {
+            return Ok(schedule.due(row.last_slot_at, now, zone));
+        }
+        let gathered = tx.first_placed_after(row.last_cut).await?;
+        let gathered = gathered.map(|placed| placed.plus(GATHERING_SECONDS));
+        let midnight = row.left_out_at.map(|at| next_midnight(at, zone));
+        let due = gathered.into_iter().chain(midnight).filter(|at| *at <= now).min();
+        Ok(due.map(|at| Slot::moment(at.max(row.last_slot_at.plus(1)), zone)))
+    }
+
+    async fn open(
+        &self,
+        tx: &mut Tx<'_>,
+        row: &CadenceRow,
+        slot: &Slot,
+        now: Timestamp,
+    ) -> Result<Option<i64>, PlanError> {
+        let cut = tx.stream_head().await?;
+        let new = NewEdition {
+            list: &row.list_id,
+            cadence: &row.cadence,
+            slot: &slot.name,
+            slot_at: slot.at,
+            since: row.last_cut,
+            cut,
+            ruleset: self.rules.version(),
+        };
+        let Some(edition) = tx.insert_edition(&new, now).await? else {
+            return Ok(None);
+        };
+        let begun = tx.begin_planning(&row.list_id, &row.cadence, edition, cut).await?;
+        Ok(begun.then_some(edition))
+    }
+
+    /// Opens and plans the next edition of a cadence inside one transaction, for a look at it. Nobody
+    /// commits that transaction, so it is exactly what would happen, and nothing happens.
+    ///
+    /// # Errors
+    /// As planning itself.
+    pub async fn rehearse(
+        &self,
+        list: &ListId,
+        cadence: &CadenceId,
+        now: Timestamp,
+    ) -> Result<(Tx<'static>, EditionRow), PlanError> {
+        let mut tx = self.store.write().await?;
+        let row = tx.cadence(list, cadence).await?.ok_or_else(|| missing("cadence", cadence))?;
+        let edition = match row.edition_id.filter(|_| row.planning_cut.is_some()) {
+            Some(edition) => Some(edition),
+            None => {
+                tx.end_waiting(list, cadence).await?;
+                let slot = match self.due(&mut tx, &row, now).await? {
+                    Some(slot) => slot,
+                    None => self.next_slot(&row, now)?,
+                };
+                self.open(&mut tx, &row, &slot, now).await?
+            }
+        };
+        let edition = edition.ok_or_else(|| missing("slot of the cadence", cadence))?;
+        let mut planning = Planning::begin_in(&mut tx, *self, edition, now).await?;
+        while planning.step_in(&mut tx, now).await? == Step::More {}
+        let planned = tx.edition(edition).await?.ok_or_else(|| missing("edition", edition))?;
+        Ok((tx, planned))
+    }
+
+    fn next_slot(&self, row: &CadenceRow, now: Timestamp) -> Result<Slot, PlanError> {
+        let zone = self.site.timezone;
+        let schedule = Schedule::read(&row.schedule)?;
+        Ok(schedule.next(now, zone).unwrap_or_else(|| Slot::moment(now, zone)))
+    }
+
+    /// Drops the pins that the moved cut has made needless, in short transactions.
+    async fn drop_pins(&self, list: &ListId, cadence: &CadenceId) -> Result<(), PlanError> {
+        loop {
+            let mut tx = self.store.write().await?;
+            let dropped = tx.drop_pins(list, cadence, self.chunk).await?;
+            tx.commit().await?;
+            if i64::try_from(dropped).unwrap_or(i64::MAX) < self.chunk {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// An edition that is being planned.
+#[derive(Debug)]
+pub struct Planning<'a> {
+    planner: Planner<'a>,
+    edition: EditionRow,
+    list: ListRow,
+    window: Window,
+    composer: Composer<'a>,
+    profiles: HashMap<i64, Profile>,
+    decided: HashMap<GroupKey, Option<i64>>,
+    /// The last subscription with a pin that was looked at.
+    looked_at: i64,
+}
+
+impl<'a> Planning<'a> {
+    /// Takes up an edition that was opened, from wherever it was left.
+    ///
+    /// # Errors
+    /// As [`Planner::plan_due`].
+    pub async fn begin(
+        planner: Planner<'a>,
+        edition: i64,
+        now: Timestamp,
+    ) -> Result<Self, PlanError> {
+        let mut tx = planner.store.write().await?;
+        let planning = Self::begin_in(&mut tx, planner, edition, now).await?;
+        tx.commit().await?;
+        Ok(planning)
+    }
+
+    async fn begin_in(
+        tx: &mut Tx<'_>,
+        planner: Planner<'a>,
+        edition: i64,
+        now: Timestamp,
+    ) -> Result<Self, PlanError> {
+        let edition = tx.edition(edition).await?.ok_or_else(|| missing("edition", edition))?;
+        let list = &edition.list_id;
+        let list = tx.list(list).await?.ok_or_else(|| missing("list", list))?;
+        let pinned = tx.earliest_pin(&edition.list_id, &edition.cadence).await?;
+        let after = pinned.map_or(edition.since, |pin| pin.min(edition.since));
+        let profiles = tx.profiles_of(&edition.list_id, &edition.cadence).await?;
+        let Planner { site, rules, templates, .. } = planner;
+        let composer =
+            Composer::new(tx, site, rules, templates, edition.clone(), list.clone()).await?;
+        let mut planning = Self {
+            planner,
+            edition,
+            list,
+            window: Window::default(),
+            composer,
+            profiles: profiles.into_iter().collect(),
+            decided: HashMap::new(),
+            looked_at: 0,
+        };
+        planning.load(tx, after, now).await?;
+        Ok(planning)
+    }
+
+    async fn load(&mut self, tx: &mut Tx<'_>, after: i64, now: Timestamp) -> Result<(), PlanError> {
+        let Self { edition, planner, .. } = self;
+        let today = edition.slot_at.in_zone(planner.site.timezone).date_naive();
+        let known = self.window.take_phrases();
+        self.window = Window::load(tx, edition, after, planner.rules, today, now).await?;
+        self.window.look_for(known);
+        Ok(())
+    }
+
+    /// Decides one chunk, in one transaction.
+    ///
+    /// # Errors
+    /// As [`Planner::plan_due`].
+    pub async fn step(&mut self, now: Timestamp) -> Result<Step, PlanError> {
+        let store = self.planner.store;
+        let mut tx = store.write().await?;
+        let step = self.step_in(&mut tx, now).await?;
+        tx.commit().await?;
+        Ok(step)
+    }
+
+    async fn step_in(&mut self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Step, PlanError> {
+        let (list, cadence) = (self.edition.list_id.clone(), self.edition.cadence.clone());
+        let row = tx.cadence(&list, &cadence).await?.ok_or_else(|| missing("cadence", &cadence))?;
+        if row.edition_id != Some(self.edition.id) || row.planning_cut.is_none() {
+            return Ok(Step::Done);
+        }
+        let chunk = self.planner.chunk;
+        // Without new entries there is nothing to decide for those who have been told up to the cut.
+        if row.decided_until < ALL_DECIDED && self.edition.since < self.edition.cut {
+            let after = row.decided_until;
+            match tx.next_unpinned(&list, &cadence, after, chunk).await? {
+                Some(until) => {
+                    self.decide_slice(tx, false, after, until, now).await?;
+                    tx.decided_until(&list, &cadence, until).await?;
+                    return Ok(Step::More);
+                }
+                None => tx.decided_until(&list, &cadence, ALL_DECIDED).await?,
+            }
+        }
+        let cut = self.edition.cut;
+        if let Some(until) = tx.next_pinned(&list, &cadence, self.looked_at, cut, chunk).await? {
+            self.decide_slice(tx, true, self.looked_at, until, now).await?;
+            self.looked_at = until;
+            return Ok(Step::More);
+        }
+        self.finish(tx, now).await?;
+        Ok(Step::Done)
+    }
+
+    /// The last look and the move of the cut.
+    async fn finish(&mut self, tx: &mut Tx<'_>, now: Timestamp) -> Result<(), PlanError> {
+        let (list, cadence) = (self.edition.list_id.clone(), self.edition.cadence.clone());
+        let cut = self.edition.cut;
+        let mut after = 0;
+        while let Some(until) =
+            tx.next_pinned(&list, &cadence, after, cut, self.planner.chunk).await?
+        {
+            self.decide_slice(tx, true, after, until, now).await?;
+            after = until;
+        }
+        // Whoever is still before the cut was left out by the daily cap.
+        let left_out = tx.next_pinned(&list, &cadence, 0, cut, 1).await?;
+        tx.left_out(&list, &cadence, left_out.map(|_| self.edition.slot_at)).await?;
+        let waits = self.list.approval;
+        tx.move_cut(&list, &cadence, self.edition.slot_at, waits).await?;
+        let state = if waits { "waiting" } else { "open" };
+        tx.edition_planned(self.edition.id, state, now).await?;
+        Ok(())
+    }
+
+    /// Decides a range of subscriptions, those with a pin or those without.
+    async fn decide_slice(
+        &mut self,
+        tx: &mut Tx<'_>,
+        pinned: bool,
+        after: i64,
+        until: i64,
+        now: Timestamp,
+    ) -> Result<(), PlanError> {
+        let edition = self.edition.clone();
+        let zone = self.planner.site.timezone;
+        let immediate = edition.cadence.as_str() == "immediate";
+        let slice = Slice {
+            edition: edition.id,
+            list: &edition.list_id,
+            cadence: &edition.cadence,
+            since: edition.since,
+            cut: edition.cut,
+            pinned,
+            after,
+            until,
+            // Calendars have no cap: no edition is ever as late as the end of time.
+            day_start: if immediate {
+                day_start(edition.slot_at, zone)
+            } else {
+                Timestamp(i64::MAX)
+            },
+            per_day_max: IMMEDIATE_A_DAY_MAX,
+        };
+        self.find_words(tx, &slice).await?;
+        if immediate && !pinned {
+            tx.pin_left_out(&slice).await?;
+        }
+        let mut counts = ChunkCounts::default();
+        let mut expected = 0;
+        for group in tx.groups(&slice).await? {
+            let variant = self.decide_group(tx, &group.key, now).await?;
+            counts.considered += group.subscriptions;
+            counts.suppressed += group.suppressed;
+            let reachable = group.subscriptions - group.suppressed;
+            match variant {
+                Some(_) => expected += reachable,
+                None => counts.empty += reachable,
+            }
+        }
+        let state = if self.list.approval { "waiting" } else { "queued" };
+        let expires = edition.slot_at.max(now).plus(DIGEST_LIFETIME_SECONDS);
+        let written = tx.write_messages(&slice, state, now, expires).await?;
+        counts.messages = i64::try_from(written).unwrap_or(i64::MAX);
+        if counts.messages != expected {
+            let written = counts.messages;
+            return Err(PlanError::Unbalanced { edition: edition.id, expected, written });
+        }
+        if pinned {
+            tx.move_pins(&slice).await?;
+        }
+        tx.add_counts(edition.id, counts).await?;
+        Ok(())
+    }
+
+    /// Finds which followed words of a slice stand in the window, and keeps it for its groups.
+    async fn find_words(&mut self, tx: &mut Tx<'_>, slice: &Slice<'_>) -> Result<(), PlanError> {
+        let followed = tx.words_in_slice(slice).await?;
+        self.window.look_for(followed.iter().map(|(_, word, phrase)| (*word, phrase.clone())));
+        let mut hits: HashMap<i64, Vec<i64>> = HashMap::new();
+        for (subscription, word, _) in followed {
+            if self.window.has_word(word) {
+                hits.entry(subscription).or_default().push(word);
+            }
+        }
+        for (subscription, mut words) in hits {
+            words.sort_unstable();
+            tx.insert_hit(slice.edition, subscription, &join_words(&words)).await?;
+        }
+        Ok(())
+    }
+
+    /// What a group gets: a variant or nothing; decided once for all.
+    async fn decide_group(
+        &mut self,
+        tx: &mut Tx<'_>,
+        key: &GroupKey,
+        now: Timestamp,
+    ) -> Result<Option<i64>, PlanError> {
+        if let Some(variant) = self.decided.get(key) {
+            return Ok(*variant);
+        }
+        let stored = tx.group_decision(self.edition.id, key).await?;
+        let variant = match stored {
+            Some(variant) => variant,
+            None => {
+                let variant = self.make_variant(tx, key, now).await?;
+                tx.insert_group(self.edition.id, key, variant).await?;
+                variant
+            }
+        };
+        self.decided.insert(key.clone(), variant);
+        Ok(variant)
+    }
+
+    async fn make_variant(
+        &mut self,
+        tx: &mut Tx<'_>,
+        key: &GroupKey,
+        now: Timestamp,
+    ) -> Result<Option<i64>, PlanError> {
+        if key.since < self.window.after() {
+            // Somebody moved in from a cadence that had told less: look further back.
+            self.load(tx, key.since, now).await?;
+        }
+        let profile = match self.profiles.get(&key.profile) {
+            Some(profile) => profile.clone(),
+            None => {
+                let profile = tx.profile(key.profile).await?;
+                let profile = profile.ok_or_else(|| missing("profile", key.profile))?;
+                self.profiles.insert(key.profile, profile.clone());
+                profile
+            }
+        };
+        let told = self.window.decide(key, &profile);
+        if told.is_empty() {
+            return Ok(None);
+        }
+        let variant = self.composer.variant(tx, &self.window, &told, profile.language).await?;
+        Ok(Some(variant))
+    }
+}
+
+fn missing(what: &str, which: impl std::fmt::Display) -> PlanError {
+    PlanError::Missing { what: format!("{what} {which}") }
+}
