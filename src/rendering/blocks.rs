@@ -4,7 +4,9 @@ use chrono::NaiveDate;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::plain::{TITLE_CHARS_MAX, clean, cut_at_word, fold, summary};
+use super::plain::{
+    SUMMARY_CHARS_MAX, TITLE_CHARS_MAX, clean, cut_at_word, fold, summary, without_title,
+};
 use super::quoted::{Hole, encode};
 use super::templates::{Block, TemplateError, Templates};
 use super::{
@@ -18,6 +20,9 @@ pub const SUBJECT_TITLE_CHARS_MAX: usize = 78;
 pub const PREHEADER_CHARS_MAX: usize = 140;
 /// The longest link shown, in octets; browsers and mail programs differ above.
 pub const LINK_OCTETS_MAX: usize = 2_000;
+/// How much of an item's text is read for its summary, in characters: a title said twice before it
+/// begins still leaves enough.
+const TEXT_CHARS_READ: usize = 4 * SUMMARY_CHARS_MAX;
 /// The most places, topics or words named in one line.
 pub const NAMES_MAX: usize = 12;
 /// The longest name of a place, topic, source or followed word, in characters.
@@ -117,12 +122,21 @@ impl Templates {
         // The language of an item is not that of the mail, so neither are its abbreviations.
         let abbreviations: Vec<String> =
             self.catalogues().into_iter().flat_map(|c| c.abbreviations.clone()).collect();
+        let text = clean(view.summary, TEXT_CHARS_READ);
+        let (shown, text) = match title(view.title) {
+            named if !named.is_empty() => (named.clone(), without_title(&text, &named)),
+            _ if text.is_empty() => (catalogue.untitled().to_owned(), ""),
+            _ => match cut_at_word(&text, SUBJECT_TITLE_CHARS_MAX) {
+                whole if whole == text => (whole, ""),
+                beginning => (beginning, text.as_str()),
+            },
+        };
         let context = json!({
-            "title": title(view.title),
+            "title": shown,
             "link": view.link.and_then(shown_link),
             "meta": meta.join(" · "),
             "deadline": view.deadline.map(|day| catalogue.deadline(day)),
-            "summary": summary(view.summary, &abbreviations),
+            "summary": summary(text, &abbreviations),
             "correction": view.correction,
             "content_lang": view.content_language.unwrap_or(language).tag(),
         });
@@ -202,7 +216,7 @@ impl Templates {
                 places: &[name],
                 published: Some(day),
                 deadline: Some(day),
-                summary: name,
+                summary: "Text",
                 correction: true,
                 content_language: None,
             };

@@ -44,6 +44,7 @@ struct Phrases {
     everything: String,
     sender: String,
     contact: String,
+    untitled: String,
 }
 
 /// What templates show as it is.
@@ -178,6 +179,11 @@ impl Catalogue {
 
     pub(super) fn sender(&self, site: &str, list: &str) -> String {
         put(&self.phrases.sender, &[("site", site), ("list", list)])
+    }
+
+    /// What stands for the title of an item that has neither title nor text.
+    pub(super) fn untitled(&self) -> &str {
+        &self.phrases.untitled
     }
 
     pub(super) fn contact(&self, contact: &str) -> String {

@@ -58,6 +58,9 @@ pub fn cut_at_word(text: &str, chars_max: usize) -> String {
 /// after which a dot ends no sentence.
 pub fn summary(text: &str, abbreviations: &[String]) -> String {
     let line = clean(text, SUMMARY_CHARS_MAX * 4);
+    if !line.contains(char::is_alphanumeric) {
+        return String::new();
+    }
     let mut end = 0;
     for (count, stop) in sentence_ends(&line, abbreviations).enumerate() {
         let fits = line[..stop].chars().count() <= SUMMARY_CHARS_MAX;
@@ -67,6 +70,19 @@ pub fn summary(text: &str, abbreviations: &[String]) -> String {
         end = stop;
     }
     if end > 0 { line[..end].to_owned() } else { cut_at_word(&line, SUMMARY_CHARS_MAX) }
+}
+
+/// The text behind the title, where a text begins by repeating it, as many sites' do.
+pub fn without_title<'a>(text: &'a str, title: &str) -> &'a str {
+    let mut rest = text.trim_start();
+    while let Some(after) = rest.strip_prefix(title).filter(|_| !title.is_empty()) {
+        // "Crema" is no repetition in "Cremasco".
+        if after.starts_with(char::is_alphanumeric) {
+            break;
+        }
+        rest = after.trim_start_matches(|c: char| c.is_whitespace() || ".:;,-–—".contains(c));
+    }
+    rest
 }
 
 /// The offsets just after each sentence; the end of the text counts as one.
@@ -100,7 +116,7 @@ fn is_abbreviation(before: &str, stop: char, abbreviations: &[String]) -> bool {
     // One letter is an initial ("G. Verdi", "S.p.A."), but a year or a number may end a sentence.
     let last = word.rsplit('.').next().unwrap_or_default();
     (last.chars().count() == 1 && last.chars().all(char::is_alphabetic))
-        || abbreviations.contains(&word)
+        || abbreviations.iter().any(|known| *known == word || known == last)
 }
 
 /// Folds each line at a space; addresses of pages and lines with a hole stay whole.

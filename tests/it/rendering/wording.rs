@@ -61,13 +61,13 @@ fn a_reason_names_what_is_followed() {
 
 #[test]
 fn a_summary_ends_with_a_sentence() {
-    let abbreviations = ["art".to_owned(), "dott.ssa".to_owned(), "n".to_owned()];
+    let abbreviations = ["art".to_owned(), "prot".to_owned(), "lgs".to_owned()];
     let cut = |text: &str| summary(text, &abbreviations);
     assert_eq!(cut("Prima. Seconda! Terza? Quarta."), "Prima. Seconda! Terza?");
     assert_eq!(cut("Una sola, senza punto"), "Una sola, senza punto");
     assert_eq!(
-        cut("Ai sensi dell’art. 7 decide la dott.ssa Bianchi. Poi. E poi. Mai."),
-        "Ai sensi dell’art. 7 decide la dott.ssa Bianchi. Poi. E poi."
+        cut("Ai sensi dell’art. 7 (prot. N12) e del D.Lgs. 36 si decide. Poi. E poi. Mai."),
+        "Ai sensi dell’art. 7 (prot. N12) e del D.Lgs. 36 si decide. Poi. E poi."
     );
     assert_eq!(
         cut("La S.p.A. Acque apre alle 9.30 in via G. Verdi. Fine. Fine. No."),
@@ -85,6 +85,36 @@ fn a_summary_ends_with_a_sentence() {
     assert_eq!(cut(&long), "Breve.");
     let endless = cut(&"parola ".repeat(100));
     assert!(endless.ends_with("parola…") && endless.chars().count() <= 360, "{endless}");
+}
+
+#[test]
+fn a_text_that_begins_with_its_title_does_not_say_it_twice() {
+    let templates = templates();
+    let shown = |title, summary| {
+        let entry = EntryView { title, summary, ..EntryView::default() };
+        text(&templates.entry(&entry, It).unwrap())
+    };
+    assert_eq!(shown("Asilo", "Asilo Asilo – Apre lunedì."), "Asilo\n\nApre lunedì.");
+    assert_eq!(shown("Crema", "Cremasco unito."), "Crema\n\nCremasco unito.");
+    assert_eq!(shown("Asilo", "Asilo"), "Asilo");
+    assert_eq!(shown("Asilo", " - "), "Asilo");
+}
+
+#[test]
+fn an_item_without_a_title_is_named_by_its_text() {
+    let templates = templates();
+    let shown = |summary| {
+        let entry = EntryView { summary, ..EntryView::default() };
+        text(&templates.entry(&entry, It).unwrap())
+    };
+    assert_eq!(shown("Apre lunedì. Alle otto."), "Apre lunedì. Alle otto.");
+    let long = "La biblioteca comunale apre da lunedì a venerdì dalle otto alle diciotto e il sabato \
+                solo di mattina.";
+    let [title, summary] =
+        ["La biblioteca comunale apre da lunedì a venerdì dalle otto alle diciotto e il…", long];
+    let folded = shown(long).replace('\n', " ");
+    assert_eq!(folded, format!("{title}  {summary}"));
+    assert_eq!(shown(""), "Notizia senza titolo");
 }
 
 #[test]
