@@ -1,7 +1,11 @@
 //! Fetches and reads sources into items. It alone knows feeds, pages and HTTP.
 
+mod dates;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+
+pub use dates::{date_of, is_date, parse_date};
 
 /// How a source is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
