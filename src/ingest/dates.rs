@@ -53,6 +53,21 @@ pub fn date_of(text: &str, zone: Tz, now: Timestamp) -> Option<DateTime<Utc>> {
     if alone { found.instant(&tokens, zone, now) } else { None }
 }
 
+/// The only date in a text that is known to have one (`Scritto da Redazione il 22/11/2022`); none
+/// where it is the end of a range or a deadline.
+pub(super) fn labelled_date(text: &str, zone: Tz, now: Timestamp) -> Option<DateTime<Utc>> {
+    const OTHER: [&str; 8] = ["dal", "al", "fino", "entro", "scadenza", "scade", "until", "to"];
+    let tokens = tokens(text);
+    let found = find(&tokens)?;
+    let mut rest = tokens[..found.start].iter().chain(&tokens[found.end..]);
+    let other = rest.any(|token| match token {
+        Token::Number { .. } => true,
+        Token::Word(word) => OTHER.contains(&word.as_str()),
+        Token::Sign(_) => false,
+    });
+    if other { None } else { found.instant(&tokens, zone, now) }
+}
+
 /// Whether the text as a whole is a date; see [`date_of`].
 pub fn is_date(text: &str, zone: Tz, now: Timestamp) -> bool {
     date_of(text, zone, now).is_some()

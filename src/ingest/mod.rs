@@ -1,11 +1,20 @@
 //! Fetches and reads sources into items. It alone knows feeds, pages and HTTP.
 
+mod charset;
+pub mod clean;
 mod dates;
+mod feed;
+mod html;
+mod page;
+mod read;
+mod repair;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use dates::{date_of, is_date, parse_date};
+pub use html::HtmlTooMuch;
+pub use read::{ITEMS_MAX, ReadError, WARNINGS_MAX, read};
 
 /// How a source is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
