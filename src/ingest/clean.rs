@@ -82,12 +82,13 @@ impl Cleaner {
         let parsed = Html::parse_fragment(kept);
         let document = Document::of(&parsed);
         let all = 0..document.nodes.len();
-        Cleaned {
-            html: self.ammonia.clean(kept).to_string().trim().to_owned(),
-            text: document.text(all.clone(), TEXT_CHARS_MAX),
-            image_alt: image_texts(&document, all),
-            warning,
-        }
+        let text = document.text(all.clone(), TEXT_CHARS_MAX);
+        // Markup around nothing is nothing.
+        let html = match text.is_empty() {
+            true => String::new(),
+            false => self.ammonia.clean(kept).to_string().trim().to_owned(),
+        };
+        Cleaned { html, text, image_alt: image_texts(&document, all), warning }
     }
 }
 

@@ -161,6 +161,13 @@ impl<'a> Document<'a> {
         at..self.nodes[at].end
     }
 
+    /// A part without the element that it is, if it is one.
+    pub fn inside(&self, part: &Range<usize>) -> Range<usize> {
+        let is_element =
+            self.part(part.start) == *part && self.nodes[part.start].element().is_some();
+        part.start + usize::from(is_element)..part.end
+    }
+
     /// The nodes directly inside an element.
     pub fn children(&self, at: usize) -> impl Iterator<Item = usize> + '_ {
         let end = self.nodes[at].end;
@@ -206,48 +213,80 @@ impl<'a> Document<'a> {
         text.done()
     }
 
-    /// A part as HTML, without the parts that `left_out` names. It is to be cleaned before use.
+    /// A part as HTML, without the parts that `left_out` names, images, and what is empty then. It
+    /// is to be cleaned before use.
     pub fn html(&self, part: Range<usize>, left_out: &[Range<usize>]) -> String {
-        let mut html = String::new();
-        let mut open: Vec<(usize, &str)> = Vec::new();
+        let mut html = Written { html: String::new(), open: Vec::new() };
         let mut at = part.start;
         while at < part.end {
-            while let Some((_, name)) = open.pop_if(|(end, _)| *end <= at) {
-                html.extend(["</", name, ">"]);
-            }
-            if let Some(skipped) = left_out.iter().find(|left| left.start == at) {
-                at = skipped.end;
-                continue;
-            }
-            match self.nodes[at].content {
-                Content::Text(text) => escape(text, &mut html),
-                Content::Element(element) => {
-                    let in_table = open.iter().any(|(_, name)| *name == "table");
-                    // A row or cell on its own would lose its bounds when it is read again.
-                    let name = match element.value().name() {
-                        "tr" | "tbody" | "thead" | "tfoot" if !in_table => "div",
-                        "td" | "th" if !in_table => "p",
-                        "dt" | "dd" | "li" if open.is_empty() => "p",
-                        name => name,
-                    };
-                    html.extend(["<", name]);
-                    for (attribute, value) in element.value().attrs() {
-                        html.extend([" ", attribute, "=\""]);
-                        escape(value, &mut html);
-                        html.push('"');
-                    }
-                    html.push('>');
-                    if !VOID.contains(&name) {
-                        open.push((self.nodes[at].end, name));
-                    }
+            html.close(at);
+            let node = &self.nodes[at];
+            let skipped = left_out.iter().find(|left| left.start == at).map(|left| left.end);
+            match (skipped, node.content) {
+                (Some(end), _) => {
+                    at = end;
+                    continue;
                 }
+                (None, Content::Text(text)) if text.trim().is_empty() => html.html.push(' '),
+                (None, Content::Text(text)) => escape(text, &mut html.html),
+                (None, Content::Element(element)) => html.open(element, node.end),
             }
             at += 1;
         }
-        for (_, name) in open.into_iter().rev() {
-            html.extend(["</", name, ">"]);
+        html.close(usize::MAX);
+        html.html.trim().to_owned()
+    }
+}
+
+/// HTML being written, with the elements that are open.
+struct Written<'a> {
+    html: String,
+    open: Vec<Open<'a>>,
+}
+
+struct Open<'a> {
+    /// The node at which it ends.
+    end: usize,
+    name: &'a str,
+    /// Where its tag begins and its content, in octets.
+    tag: usize,
+    content: usize,
+}
+
+impl<'a> Written<'a> {
+    fn open(&mut self, element: ElementRef<'a>, end: usize) {
+        let in_table = self.open.iter().any(|open| open.name == "table");
+        // A row, cell or item on its own would lose its bounds when it is read again.
+        let name = match element.value().name() {
+            "img" => return,
+            "tr" | "tbody" | "thead" | "tfoot" if !in_table => "div",
+            "td" | "th" if !in_table => "p",
+            "dt" | "dd" | "li" if self.open.is_empty() => "p",
+            name => name,
+        };
+        let tag = self.html.len();
+        self.html.extend(["<", name]);
+        for (attribute, value) in element.value().attrs() {
+            self.html.extend([" ", attribute, "=\""]);
+            escape(value, &mut self.html);
+            self.html.push('"');
         }
-        html
+        self.html.push('>');
+        if !VOID.contains(&name) {
+            self.open.push(Open { end, name, tag, content: self.html.len() });
+        }
+    }
+
+    /// Closes what ends at or before a node.
+    fn close(&mut self, at: usize) {
+        while let Some(open) = self.open.pop_if(|open| open.end <= at) {
+            let in_table = matches!(open.name, "td" | "th");
+            if !in_table && self.html[open.content..].trim().is_empty() {
+                self.html.truncate(open.tag);
+            } else {
+                self.html.extend(["</", open.name, ">"]);
+            }
+        }
     }
 }
 

@@ -137,7 +137,7 @@ fn item(
             .into_iter()
             .map(|at| document.part(at))
             .collect(),
-        None => vec![found.block.clone()],
+        None => vec![document.inside(&found.block)],
     };
     let html: String = bodies.into_iter().map(|body| document.html(body, &left_out)).collect();
     let cleaned = cleaner.clean(&html);
