@@ -26,7 +26,9 @@ pub const HTML_BYTES_MAX: i64 = 100_000;
 /// The most entries that are told in full; more are told by their titles.
 pub const FULL_ENTRIES_MAX: usize = 40;
 /// The most entries that one mail names at all; of those beyond, the number is told.
-pub const ENTRIES_MAX: usize = 200;
+pub const ENTRIES_MAX: usize = 80;
+/// How many entries fewer are tried when a mail comes out too long.
+const ENTRIES_FEWER: usize = 5;
 /// Titles in the line that mailboxes show beside the subject.
 const PREHEADER_TITLES: usize = 3;
 
@@ -168,9 +170,9 @@ impl<'a> Composer<'a> {
         sections: &[(Option<TopicId>, Vec<&Told>)],
         language: Language,
     ) -> Result<(Vec<i64>, i64), PlanError> {
-        let mut full = FULL_ENTRIES_MAX;
+        let (mut full, mut named) = (FULL_ENTRIES_MAX, ENTRIES_MAX);
         loop {
-            let wanted = self.wanted(window, sections, language, full);
+            let wanted = self.wanted(window, sections, language, full, named);
             let mut ids = Vec::with_capacity(wanted.len());
             let mut html_bytes = 0;
             for fragment in wanted {
@@ -178,10 +180,14 @@ impl<'a> Composer<'a> {
                 ids.push(id);
                 html_bytes += size;
             }
-            if html_bytes <= HTML_BYTES_MAX || full == 0 {
+            if html_bytes <= HTML_BYTES_MAX || named <= ENTRIES_FEWER {
                 return Ok((ids, html_bytes));
             }
-            full = full.saturating_sub(5);
+            if full > 0 {
+                full = full.saturating_sub(ENTRIES_FEWER);
+            } else {
+                named -= ENTRIES_FEWER;
+            }
         }
     }
 
@@ -191,6 +197,7 @@ impl<'a> Composer<'a> {
         sections: &[(Option<TopicId>, Vec<&Told>)],
         language: Language,
         full: usize,
+        named: usize,
     ) -> Vec<Wanted> {
         let count: usize = sections.iter().map(|(_, told)| told.len()).sum();
         let titles: Vec<String> = sections
@@ -210,7 +217,7 @@ impl<'a> Composer<'a> {
         ];
         let mut told_before = 0;
         for (topic, entries) in sections {
-            if told_before >= ENTRIES_MAX {
+            if told_before >= named {
                 break;
             }
             let name = topic.as_ref().map_or("", TopicId::as_str);
@@ -218,7 +225,7 @@ impl<'a> Composer<'a> {
                 key: format!("{language}:heading:{name}"),
                 made: Made::Heading(topic.clone()),
             });
-            for told in entries.iter().take(ENTRIES_MAX - told_before) {
+            for told in entries.iter().take(named - told_before) {
                 let position = window.entry(told.index).position;
                 let in_full = told_before < full;
                 let (kind, made) = if in_full {
@@ -302,7 +309,7 @@ impl<'a> Composer<'a> {
                 self.templates.brief(&entry.text.title, link, language)?
             }
             Made::Reason(reason) => self.reason(window, reason, language)?,
-            Made::More(count) => self.templates.more(*count, language)?,
+            Made::More(count) => self.templates.more(*count, &self.site.public_url, language)?,
             Made::Closing => self.templates.closing(
                 &ClosingView {
                     site_name,

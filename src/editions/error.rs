@@ -1,7 +1,7 @@
 //! Why an edition could not be planned.
 
 use crate::audience::InvalidAddress;
-use crate::rendering::TemplateError;
+use crate::rendering::{ClosingError, TemplateError};
 use crate::rendering::mime::HeaderError;
 use crate::store::StoreError;
 
@@ -16,6 +16,9 @@ pub enum PlanError {
     /// A template failed.
     #[error(transparent)]
     Template(#[from] TemplateError),
+    /// The way to leave could not be made.
+    #[error(transparent)]
+    Closing(#[from] ClosingError),
     /// A header field could not be made.
     #[error(transparent)]
     Header(#[from] HeaderError),

@@ -1,7 +1,26 @@
 //! Fetches and reads sources into items. It alone knows feeds, pages and HTTP.
 
+mod address;
+mod charset;
+pub mod clean;
+mod dates;
+mod feed;
+mod fetch;
+mod html;
+mod page;
+mod read;
+mod repair;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+
+pub use address::is_public;
+pub use dates::{date_of, is_date, parse_date};
+pub use fetch::{
+    BODY_BYTES_MAX, FetchError, FetchLimits, FetchRequest, Fetched, Fetcher, RetryAfter,
+};
+pub use html::HtmlTooMuch;
+pub use read::{ITEMS_MAX, ReadError, WARNINGS_MAX, read};
 
 /// How a source is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]

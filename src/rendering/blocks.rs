@@ -100,6 +100,43 @@ impl Templates {
         self.fragment(Block::Heading, json!({ "title": title(label) }), language)
     }
 
+    /// The heading over entries that have no topic.
+    ///
+    /// # Errors
+    /// See [`Templates::frame`].
+    pub fn heading_of_the_rest(&self, language: Language) -> Result<Fragment, TemplateError> {
+        self.heading(self.catalogue(language).rest(), language)
+    }
+
+    /// One entry by its title alone, where a mail has too many to tell all in full.
+    ///
+    /// # Errors
+    /// See [`Templates::frame`].
+    pub fn brief(
+        &self,
+        title: &str,
+        link: Option<&str>,
+        language: Language,
+    ) -> Result<Fragment, TemplateError> {
+        self.entry(&EntryView { title, link, ..EntryView::default() }, language)
+    }
+
+    /// How many entries the mail does not name, and where they are.
+    ///
+    /// # Errors
+    /// See [`Templates::closing`].
+    pub fn more(
+        &self,
+        count: usize,
+        public_url: &str,
+        language: Language,
+    ) -> Result<Fragment, ClosingError> {
+        let url = shown_link(public_url);
+        let url = url.ok_or_else(|| ClosingError::Uri(public_url.to_owned()))?;
+        let context = json!({ "more": self.catalogue(language).more(count), "public_url": url });
+        Ok(self.fragment(Block::More, context, language)?)
+    }
+
     /// One entry.
     ///
     /// # Errors
@@ -226,6 +263,7 @@ impl Templates {
             let opening = OpeningView { site_name, list_name, cadence, date: day, count: 1 };
             self.opening(&opening, language)?;
             self.heading(name, language)?;
+            self.heading_of_the_rest(language)?;
             self.entry(&full, language)?;
             self.entry(&EntryView::default(), language)?;
             self.reason(&ReasonView { everything: true, ..Default::default() }, language)?;
@@ -234,7 +272,8 @@ impl Templates {
                     ("https://example.org", "https://example.org/u");
                 let closing =
                     ClosingView { site_name, list_name, contact, public_url, unsubscribe_base };
-                match self.closing(&closing, language) {
+                let more = self.more(2, public_url, language);
+                match more.and_then(|_| self.closing(&closing, language)) {
                     Ok(_) | Err(ClosingError::Uri(_)) => {}
                     Err(ClosingError::Template(error)) => return Err(error),
                 }

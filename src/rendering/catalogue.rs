@@ -31,6 +31,7 @@ struct Dates {
 struct Numbers {
     items: Plural,
     others: Plural,
+    more: Plural,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -45,6 +46,7 @@ struct Phrases {
     sender: String,
     contact: String,
     untitled: String,
+    rest: String,
 }
 
 /// What templates show as it is.
@@ -99,6 +101,8 @@ impl Catalogue {
             (&self.numbers.items.other, &["count"]),
             (&self.numbers.others.one, &[]),
             (&self.numbers.others.other, &["count"]),
+            (&self.numbers.more.one, &[]),
+            (&self.numbers.more.other, &["count"]),
             (&self.phrases.subject, &["title", "others"]),
             (&self.phrases.source, &["source"]),
             (&self.phrases.deadline, &["date"]),
@@ -141,6 +145,16 @@ impl Catalogue {
     /// What an edition is called: `Le notizie del giorno`.
     pub(super) fn edition(&self, cadence: &str) -> &str {
         self.cadences.named.get(cadence).unwrap_or(&self.cadences.other)
+    }
+
+    /// `Altre 5 notizie sul sito`
+    pub(super) fn more(&self, count: usize) -> String {
+        plural(&self.numbers.more, count)
+    }
+
+    /// The heading over entries that have no topic.
+    pub(super) fn rest(&self) -> &str {
+        &self.phrases.rest
     }
 
     /// `5 notizie`

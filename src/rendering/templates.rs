@@ -99,17 +99,19 @@ pub(super) enum Block {
     Heading,
     Entry,
     Reason,
+    More,
     Closing,
 }
 
 impl Block {
     /// Those that begin at a marker; the frame is what stands before the first.
-    const MARKED: [Block; 6] = [
+    const MARKED: [Block; 7] = [
         Block::Preheader,
         Block::Opening,
         Block::Heading,
         Block::Entry,
         Block::Reason,
+        Block::More,
         Block::Closing,
     ];
 
@@ -121,6 +123,7 @@ impl Block {
             Block::Heading => "heading",
             Block::Entry => "entry",
             Block::Reason => "reason",
+            Block::More => "more",
             Block::Closing => "closing",
         }
     }

@@ -1,0 +1,273 @@
+//! Where the items of a page are: the repeated block that has a title and a date.
+//!
+//! Dates are the seed, since menus, teasers and footers have none. Around each date grow the
+//! elements that have siblings like themselves, and the runs of siblings that begin alike; the
+//! group in which most blocks have a title and one date of their own is the list.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
+
+use super::marks::{Mark, marks};
+use super::{Eyes, Found, parts};
+use crate::ingest::html::Document;
+use crate::ingest::read::{ITEMS_MAX, Warnings};
+
+/// How many dates of one page are looked at.
+const MARKS_MAX: usize = 4 * ITEMS_MAX;
+
+/// How many blocks that repeat make a list.
+const BLOCKS_MIN: usize = 2;
+
+/// How many elements around a date are tried as its block.
+const CLIMB_MAX: usize = 24;
+
+/// The items in blocks that a selector names.
+pub(super) fn named(
+    document: &Document<'_>,
+    blocks: &[usize],
+    eyes: &Eyes,
+    warnings: &mut Warnings,
+) -> Vec<Found> {
+    let blocks: Vec<Range<usize>> = blocks.iter().map(|at| document.part(*at)).collect();
+    let signs = Signs::of(document);
+    let marks = marks(document, 0..document.nodes.len(), eyes);
+    let group = Group::new(document, &signs, blocks, &marks, eyes);
+    let untitled = group.found.iter().filter(|found| found.is_none()).count();
+    if untitled > 0 {
+        warnings.add(format!("{untitled} blocks without a title were left out"));
+    }
+    group.found.into_iter().flatten().collect()
+}
+
+/// The items of the list that repeats on the page; none where nothing does.
+pub(super) fn repeated(document: &Document<'_>, eyes: &Eyes) -> Vec<Found> {
+    let mut marks = marks(document, 0..document.nodes.len(), eyes);
+    marks.retain(|mark| !in_frame(document, mark.part.start));
+    marks.truncate(MARKS_MAX);
+    let signs = Signs::of(document);
+    // Lists that look alike are one: pages cut them into rows and sections.
+    let mut alike: BTreeMap<(String, Vec<u32>), Vec<Group>> = BTreeMap::new();
+    for (sign, blocks) in candidates(document, &signs, &marks) {
+        let group = Group::new(document, &signs, blocks, &marks, eyes);
+        if group.dated >= BLOCKS_MIN {
+            alike.entry((sign, group.path.clone())).or_default().push(group);
+        }
+    }
+    let best = alike.into_values().max_by(|a, b| {
+        let score = |groups: &[Group]| groups.iter().map(Group::score).sum::<f64>();
+        // Of equal ones the innermost.
+        let start = |groups: &[Group]| groups.first().map(|group| group.start);
+        score(a).total_cmp(&score(b)).then(start(a).cmp(&start(b)))
+    });
+    let mut found: Vec<Found> =
+        best.into_iter().flatten().flat_map(|group| group.found.into_iter().flatten()).collect();
+    found.sort_by_key(|found| found.block.start);
+    // An undated block of the list is an item only if everything else says so.
+    found.retain(|found| found.date.is_some() || found.title.said);
+    found
+}
+
+/// Whether a node stands in the frame of the page rather than in what it is about.
+fn in_frame(document: &Document<'_>, at: usize) -> bool {
+    for around in document.around(at) {
+        match document.nodes[around].name() {
+            "article" | "main" | "section" | "li" | "tr" | "dl" => return false,
+            "nav" | "footer" | "header" | "aside" => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
+/// What each node looks like: a number for its element's name and classes.
+struct Signs {
+    of: Vec<u32>,
+}
+
+impl Signs {
+    fn of(document: &Document<'_>) -> Self {
+        let mut known: HashMap<String, u32> = HashMap::new();
+        let mut number = |sign: String| {
+            let next = u32::try_from(known.len()).unwrap_or(u32::MAX);
+            *known.entry(sign).or_insert(next)
+        };
+        let of = document.nodes.iter().map(|node| number(sign(node.name(), node.attr("class"))));
+        Self { of: of.collect() }
+    }
+}
+
+/// A name with the classes that mean a kind of thing: numbers and places in a row mean one of it.
+fn sign(name: &str, class: Option<&str>) -> String {
+    let places = ["first", "last", "odd", "even", "active", "show", "new"];
+    let mut classes: Vec<&str> = class
+        .unwrap_or_default()
+        .split_ascii_whitespace()
+        .filter(|class| !class.contains(|c: char| c.is_ascii_digit()))
+        .filter(|class| !class.split(['-', '_']).any(|word| places.contains(&word)))
+        .collect();
+    classes.sort_unstable();
+    format!("{name}.{}", classes.join("."))
+}
+
+/// Every way to cut the page into blocks around its dates, with a name for the way.
+fn candidates(
+    document: &Document<'_>,
+    signs: &Signs,
+    marks: &[Mark],
+) -> Vec<(String, Vec<Range<usize>>)> {
+    let mut around: BTreeSet<usize> = BTreeSet::new();
+    for mark in marks {
+        around.extend(document.around(mark.part.start).take(CLIMB_MAX));
+    }
+    let mut found: BTreeMap<Vec<usize>, (String, Vec<Range<usize>>)> = BTreeMap::new();
+    let mut add = |name: String, blocks: Vec<Range<usize>>| {
+        if blocks.len() >= BLOCKS_MIN {
+            found.entry(blocks.iter().map(|block| block.start).collect()).or_insert((name, blocks));
+        }
+    };
+    for &parent in &around {
+        let children: Vec<usize> = document.children(parent).collect();
+        let mut by_sign: BTreeMap<(u8, String), Vec<Range<usize>>> = BTreeMap::new();
+        let grown = children.iter().filter(|child| around.contains(child));
+        let kinds: BTreeSet<u32> = grown.clone().map(|child| signs.of[*child]).collect();
+        let names: BTreeSet<&str> = grown.map(|child| document.nodes[*child].name()).collect();
+        for child in &children {
+            let (kind, name) = (signs.of[*child], document.nodes[*child].name());
+            if kinds.contains(&kind) {
+                let blocks = by_sign.entry((0, format!("{kind}"))).or_default();
+                blocks.push(document.part(*child));
+            }
+            if names.contains(name) {
+                by_sign.entry((1, name.to_owned())).or_default().push(document.part(*child));
+            }
+        }
+        by_sign.into_iter().for_each(|((_, name), blocks)| add(name, blocks));
+        if let Some(blocks) = runs(document, parent, &children, marks) {
+            add(format!("run {}", document.nodes[parent].name()), blocks);
+        }
+    }
+    found.into_values().collect()
+}
+
+/// Runs of siblings that begin alike: `dt dd dt dd`, `h3 p p h3 p p`, `date h3 p date h3 p`.
+fn runs(
+    document: &Document<'_>,
+    parent: usize,
+    children: &[usize],
+    marks: &[Mark],
+) -> Option<Vec<Range<usize>>> {
+    let dated = |child: usize| {
+        let next = marks.partition_point(|mark| mark.part.start < child);
+        marks.get(next).is_some_and(|mark| mark.part.end <= document.nodes[child].end)
+    };
+    let name = |child: usize| document.nodes[child].name();
+    let leads = |child: usize| matches!(name(child), "h2" | "h3" | "h4" | "h5" | "h6" | "dt");
+    let first = children.iter().copied().find(|child| dated(*child) || leads(*child))?;
+    let begins = |child: usize| match leads(first) {
+        true => name(child) == name(first),
+        false => dated(child),
+    };
+    let starts: Vec<usize> = children.iter().copied().filter(|child| begins(*child)).collect();
+    let ends = starts.iter().skip(1).copied().chain([document.nodes[parent].end]);
+    Some(starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect())
+}
+
+/// Blocks that look alike, as items.
+struct Group {
+    /// For each block the item it is, if it has a title.
+    found: Vec<Option<Found>>,
+    /// How many of them have a title and a date.
+    dated: usize,
+    /// How many of these have a title that the page calls one.
+    said: usize,
+    /// How many dates stand in the blocks where one should.
+    repeats: usize,
+    /// The way from a block to its date.
+    path: Vec<u32>,
+    start: usize,
+}
+
+impl Group {
+    fn new(
+        document: &Document<'_>,
+        signs: &Signs,
+        blocks: Vec<Range<usize>>,
+        marks: &[Mark],
+        eyes: &Eyes,
+    ) -> Self {
+        let inside = |block: &Range<usize>| {
+            let first = marks.partition_point(|mark| mark.part.start < block.start);
+            let beyond = marks.partition_point(|mark| mark.part.start < block.end);
+            &marks[first..beyond.max(first)]
+        };
+        // The date that stands where most blocks have one is the item's own; dates in its text
+        // stand anywhere.
+        let mut ways: HashMap<Vec<u32>, usize> = HashMap::new();
+        for block in &blocks {
+            let own: BTreeSet<Vec<u32>> =
+                inside(block).iter().map(|mark| way(document, signs, block, mark)).collect();
+            own.into_iter().for_each(|way| *ways.entry(way).or_default() += 1);
+        }
+        let start = blocks.first().map_or(0, |block| block.start);
+        let headed = |block: &Range<usize>| {
+            document.nodes[block.clone()].iter().any(|node| node.name() == "h1")
+        };
+        // One first heading among many blocks is the page's: that block is no item.
+        let is_page = blocks.len() > 1 && blocks.iter().filter(|block| headed(block)).count() == 1;
+        let mut group =
+            Self { found: Vec::new(), dated: 0, said: 0, repeats: 0, path: Vec::new(), start };
+        let mut best = 0;
+        for block in blocks {
+            let mut own: Option<(usize, bool, Vec<u32>, &Mark)> = None;
+            let mut repeats = 0;
+            for mark in inside(&block) {
+                let way = way(document, signs, &block, mark);
+                let often = ways[&way];
+                match &own {
+                    Some((most, said, _, _)) if (often, mark.said) < (*most, *said) => {}
+                    Some((.., same, _)) if *same == way => repeats += 1,
+                    Some((most, said, _, _)) if (often, mark.said) == (*most, *said) => {}
+                    _ => {
+                        own = Some((often, mark.said, way, mark));
+                        repeats = 1;
+                    }
+                }
+            }
+            let dates: Vec<Range<usize>> = inside(&block).iter().map(|m| m.part.clone()).collect();
+            let title = parts::title(document, &block, &dates, eyes);
+            let Some(title) = title.filter(|_| !(is_page && headed(&block))) else {
+                group.found.push(None);
+                continue;
+            };
+            let date = own.as_ref().map(|(.., mark)| (mark.part.clone(), mark.when));
+            if let Some((often, _, way, _)) = own {
+                group.dated += 1;
+                group.said += usize::from(title.said);
+                group.repeats += repeats;
+                if often > best {
+                    best = often;
+                    group.path = way;
+                }
+            }
+            group.found.push(Some(Found { block, title, date }));
+        }
+        group
+    }
+
+    /// How much it looks like a list of news: many blocks, each with a title of its own and one
+    /// date, and few without.
+    fn score(&self) -> f64 {
+        let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+        let dated = count(self.dated);
+        let titled = 0.4 + 0.6 * count(self.said) / dated;
+        let covered = 0.5 + 0.5 * dated / count(self.found.len());
+        dated * titled * covered * dated / count(self.repeats)
+    }
+}
+
+/// The elements from a block down to a date in it.
+fn way(document: &Document<'_>, signs: &Signs, block: &Range<usize>, mark: &Mark) -> Vec<u32> {
+    let at = mark.part.start;
+    let around = document.around(at).take_while(|around| *around > block.start);
+    std::iter::once(at).chain(around).map(|at| signs.of[at]).collect()
+}
