@@ -1,4 +1,4 @@
-//! Italian analysis: a text becomes tokens, each with its stem and its place in the original.
+//! Italian analysis: a text becomes tokens, each with its form and its place in the original.
 //!
 //! Everything that is matched, rule, place or followed word, goes through here, so that all of them
 //! see the same words. Offsets always point into the text as it was written.
@@ -52,12 +52,12 @@ impl Token {
     }
 }
 
-/// A text cut into words, with the stream of stems that an automaton reads.
+/// A text cut into words, with the stream of forms that an automaton reads.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Analysis {
     /// Every word, in order.
     pub tokens: Vec<Token>,
-    /// The stems of all but function words, each between two spaces: ` raccolt rifiut `.
+    /// The forms of all but function words, each between two spaces: ` raccolt rifiut `.
     pub stream: String,
     /// For each word of the stream, the offset of the space before it, and its index in `tokens`
     /// (for a sentence break, the index of the word after it).
@@ -68,7 +68,6 @@ impl Analysis {
     /// Analyses one field.
     pub fn new(text: &str) -> Self {
         let tokens = tokens(text);
-        let stemmer = Stemmer::create(Algorithm::Italian);
         let mut analysis = Self { tokens, stream: String::from(" "), words: Vec::new() };
         for (index, token) in analysis.tokens.iter().enumerate() {
             if token.starts_sentence && index > 0 {
@@ -78,7 +77,7 @@ impl Analysis {
             }
             if !token.is_function_word() {
                 analysis.words.push((analysis.stream.len() - 1, index));
-                analysis.stream.push_str(&stem(&stemmer, &token.folded));
+                analysis.stream.push_str(&form(&token.folded));
                 analysis.stream.push(' ');
             }
         }
@@ -89,6 +88,40 @@ impl Analysis {
     pub fn word_at(&self, space: usize) -> Option<usize> {
         self.words.binary_search_by_key(&space, |&(offset, _)| offset).ok()
     }
+}
+
+/// The shortest words whose ending is one of number and gender; `via` and `api` are whole.
+const INFLECTED_LETTERS_MIN: usize = 4;
+
+/// Ends forms that are so short that they could be abbreviations.
+const SHORT_FORM: &str = "-";
+
+/// A folded word without its ending of number and gender: `bando` and `bandi`, `energetica` and
+/// `energetiche` have one form. Snowball's stem goes much further (`comune` and `comunità`, `ristori`
+/// and `ristorazione`, `opere` and `operatori` have one stem each), which in titles of a few words
+/// does more harm than good; rules ask for it where it is wanted, with `~`.
+pub(crate) fn form(folded: &str) -> String {
+    let inflected = folded.len() >= INFLECTED_LETTERS_MIN
+        && folded.bytes().all(|b| b.is_ascii_lowercase())
+        && folded.ends_with(['a', 'e', 'i', 'o']);
+    if !inflected {
+        return folded.to_owned();
+    }
+    let stripped = &folded[..folded.len() - 1];
+    // `servizi-o`, `energi-a`; `parch-i`, `energetich-e`.
+    let stripped = stripped.strip_suffix('i').unwrap_or(stripped);
+    let stripped = match stripped.strip_suffix('h') {
+        Some(rest) if rest.ends_with(['c', 'g']) => rest,
+        _ => stripped,
+    };
+    // `arte` is not `art.`.
+    let mark = if stripped.len() < INFLECTED_LETTERS_MIN { SHORT_FORM } else { "" };
+    format!("{stripped}{mark}")
+}
+
+/// What all forms of an inflected word begin with.
+pub(crate) fn beginning(folded: &str) -> String {
+    form(folded).trim_end_matches(SHORT_FORM).to_owned()
 }
 
 /// The stem of a folded word: Snowball's for plain words, the word itself for numbers, codes and
@@ -225,8 +258,8 @@ mod tests {
 
     #[test]
     fn numbers_keep_their_points_and_sentences_break() {
-        assert_eq!(stream("Investimento 1.4.3"), " invest 1.4.3 ");
-        assert_eq!(stream("La raccolta. Rifiuti"), " raccolt | rif ");
+        assert_eq!(stream("Investimento 1.4.3"), " investiment 1.4.3 ");
+        assert_eq!(stream("La raccolta. Rifiuti"), " raccolt | rifiut ");
         assert_eq!(stream("art. 5"), " art 5 ");
     }
 }

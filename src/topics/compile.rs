@@ -132,7 +132,7 @@ pub(crate) fn category_key(category: &str) -> String {
 fn weights(text: Text<'_>, file: &TopicsFile) -> Result<WeightsFile, RulesError> {
     let Some(written) = &file.weights else { return Ok(WeightsFile::default()) };
     let (at, w) = (written.span().start, written.as_ref());
-    let all = [w.strong, w.weak, w.title, w.lead, w.body, w.category, w.image];
+    let all = [w.strong, w.weak, w.hint, w.title, w.lead, w.body, w.category, w.image];
     if let Some(bad) = all.iter().find(|weight| !(0.0..=WEIGHT_MAX).contains(*weight)) {
         let what = format!("the weight {bad} is out of bounds");
         return Err(text.error(at, what, format!("use 0 to {WEIGHT_MAX}")));
@@ -267,8 +267,9 @@ impl<'a> Compiler<'a> {
         }
         // `asilo nido` and `asili nido` are one rule: two weak words must be two words.
         let mut known = BTreeSet::new();
-        let (strong, weak) = (self.weights.strong, self.weights.weak);
-        for (phrases, weight) in [(&entry.strong, strong), (&entry.weak, weak)] {
+        let WeightsFile { strong, weak, hint, .. } = self.weights;
+        let grades = [(&entry.strong, strong), (&entry.weak, weak), (&entry.hints, hint)];
+        for (phrases, weight) in grades {
             for phrase in phrases {
                 let parts = self.parse(phrase)?;
                 if known.insert(parts.clone()) {

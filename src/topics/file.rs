@@ -138,6 +138,8 @@ pub(crate) struct WeightsFile {
     pub strong: f64,
     /// A rule under `weak`, in the lead of the text.
     pub weak: f64,
+    /// A rule under `hints`, in the lead of the text.
+    pub hint: f64,
     /// Factor for the title.
     pub title: f64,
     /// Factor for the lead.
@@ -159,6 +161,7 @@ impl Default for WeightsFile {
         Self {
             strong: 1.0,
             weak: 0.5,
+            hint: 0.25,
             title: 2.0,
             lead: 1.0,
             body: 0.25,
@@ -182,6 +185,8 @@ pub(crate) struct TopicFile {
     pub strong: Vec<Spanned<String>>,
     #[serde(default)]
     pub weak: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub hints: Vec<Spanned<String>>,
     #[serde(default, rename = "not")]
     pub hidden: Vec<Spanned<String>>,
     #[serde(default)]

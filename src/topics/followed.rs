@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ItemText;
-use super::analysis::{Analysis, italian, stem, tokens};
+use super::analysis::Analysis;
 use super::phrases::{self, Index, Pattern};
 
 /// The most phrases of one subscription.
@@ -16,22 +16,12 @@ pub const FOLLOWED_OCTETS_MAX: usize = 100;
 /// where nothing is left of it, or it is longer than [`FOLLOWED_OCTETS_MAX`] or
 /// [`super::PHRASE_WORDS_MAX`] words.
 pub fn phrase_key(phrase: &str) -> Option<String> {
-    pattern(phrase)?;
-    let stemmer = italian();
-    let stems: Vec<String> = tokens(phrase)
-        .iter()
-        .filter(|token| !token.is_function_word())
-        .map(|token| stem(&stemmer, &token.folded))
-        .collect();
-    Some(stems.join(" "))
+    pattern(phrase).map(|pattern| phrases::key(&pattern))
 }
 
 /// The marks of rules mean nothing here: a subscriber's `*` is punctuation.
 fn pattern(phrase: &str) -> Option<Pattern> {
-    if phrase.len() > FOLLOWED_OCTETS_MAX {
-        return None;
-    }
-    phrases::plain(phrase, &italian()).ok()
+    (phrase.len() <= FOLLOWED_OCTETS_MAX).then(|| phrases::plain(phrase).ok()).flatten()
 }
 
 /// All followed phrases; an item is asked once for all of them.

@@ -1,11 +1,11 @@
-//! Phrases, and the one automaton that finds all of them in one pass over the stems.
+//! Phrases, and the one automaton that finds all of them in one pass over the words.
 //!
 //! The time to read a text grows with the text, not with the number of phrases.
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use rust_stemmers::Stemmer;
 
-use super::analysis::{self, Analysis, stem};
+use super::analysis::{self, Analysis, Token, beginning, form};
 
 /// The most words of one phrase.
 pub const PHRASE_WORDS_MAX: usize = 12;
@@ -22,25 +22,48 @@ pub enum PhraseError {
     /// More than [`PHRASE_WORDS_MAX`] words.
     #[error("the phrase has more than {PHRASE_WORDS_MAX} words")]
     Long,
-    /// `*`, `=` or `^` where it means nothing.
-    #[error("`*` ends the last word of a phrase, `=` begins a word, `^` begins a phrase")]
+    /// `*`, `=`, `~` or `^` where it means nothing.
+    #[error("`=` begins a word, `~` begins and `*` ends the last word, `^` begins a phrase")]
     Mark,
 }
 
 /// One word of a phrase.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Word {
-    stem: String,
-    /// The form it must have, where it was written with `=`.
-    exact: Option<String>,
+struct Word {
+    /// What the automaton looks for: a form, or the beginning of one.
+    needle: String,
+    /// What must hold of the word that was found.
+    holds: Holds,
+}
+
+/// What a word that is found must be, beyond its form.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Holds {
+    /// Any number and gender of the word.
+    Form,
+    /// Written exactly so: `=banda`.
+    Exact(String),
+    /// It begins so: `vaccin*`.
+    Begins(String),
+    /// It has this stem: `~chiudere`.
+    Stem(String),
+}
+
+impl Holds {
+    fn of(&self, token: &Token, stemmer: &Stemmer) -> bool {
+        match self {
+            Holds::Form => true,
+            Holds::Exact(word) => token.folded == *word,
+            Holds::Begins(begin) => token.folded.starts_with(begin.as_str()),
+            Holds::Stem(stem) => analysis::stem(stemmer, &token.folded) == *stem,
+        }
+    }
 }
 
 /// Words that stand one after the other.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Pattern {
     words: Vec<Word>,
-    /// The last word is only the beginning of one: `vaccin*`.
-    open: bool,
     /// It stands at the beginning of the field: `^fornitura`.
     anchored: bool,
 }
@@ -51,18 +74,19 @@ impl Pattern {
         let mut needle = String::new();
         for word in &self.words {
             needle.push(' ');
-            needle.push_str(&word.stem);
+            needle.push_str(&word.needle);
         }
-        if !self.open {
+        let last = self.words.last().map(|word| &word.holds);
+        if !matches!(last, Some(Holds::Begins(_) | Holds::Stem(_))) {
             needle.push(' ');
         }
         needle
     }
 }
 
-/// Reads a phrase as a person writes it: parts joined by `...`, words that are stemmed, `=word` for
-/// exactly this form, `begin*` for every word that begins so, `^` before a phrase that begins the
-/// title or the text.
+/// Reads a phrase as a person writes it: parts joined by `...`, words in any number and gender,
+/// `=word` for exactly this form, `~word` for the whole family of a stem, `begin*` for every word
+/// that begins so, `^` before a phrase that begins the title or the text.
 pub(crate) fn parse(phrase: &str, stemmer: &Stemmer) -> Result<Vec<Pattern>, PhraseError> {
     let parts: Vec<Pattern> = phrase
         .replace('…', "...")
@@ -76,51 +100,54 @@ pub(crate) fn parse(phrase: &str, stemmer: &Stemmer) -> Result<Vec<Pattern>, Phr
 }
 
 fn pattern(part: &str, stemmer: &Stemmer) -> Result<Pattern, PhraseError> {
-    let mut words = Vec::new();
-    let mut open = false;
     let (part, anchored) = match part.trim_start().strip_prefix('^') {
         Some(rest) => (rest, true),
         None => (part, false),
     };
+    let mut words: Vec<Word> = Vec::new();
     for written in part.split_whitespace() {
-        if open {
+        if matches!(words.last(), Some(Word { holds: Holds::Begins(_) | Holds::Stem(_), .. })) {
             return Err(PhraseError::Mark);
         }
-        let (written, exact) = match written.strip_prefix('=') {
-            Some(rest) => (rest, true),
-            None => (written, false),
+        let marked = |begin: &str, end: &str| {
+            written.strip_prefix(begin).and_then(|rest| rest.strip_suffix(end))
         };
-        let (written, begins) = match written.strip_suffix('*') {
-            Some(rest) => (rest, true),
-            None => (written, false),
-        };
-        if written.contains(['=', '*', '^']) || (exact && begins) {
+        let (plain, mark): (&str, fn(String, &Stemmer) -> Word) =
+            if let Some(plain) = marked("", "*") {
+                (plain, |begin, _| Word { needle: beginning(&begin), holds: Holds::Begins(begin) })
+            } else if let Some(plain) = marked("=", "") {
+                (plain, |word, _| Word { needle: form(&word), holds: Holds::Exact(word) })
+            } else if let Some(plain) = marked("~", "") {
+                (plain, family)
+            } else {
+                (written, |word, _| Word { needle: form(&word), holds: Holds::Form })
+            };
+        if plain.contains(['=', '*', '^', '~']) {
             return Err(PhraseError::Mark);
         }
-        for token in analysis::tokens(written) {
-            if token.is_function_word() {
-                continue;
-            }
-            let folded = token.folded;
-            let stem = if begins { folded.clone() } else { stem(stemmer, &folded) };
-            words.push(Word { stem, exact: exact.then_some(folded) });
-        }
-        open = begins && !words.is_empty();
+        let tokens = analysis::tokens(plain).into_iter().filter(|t| !t.is_function_word());
+        words.extend(tokens.map(|token| mark(token.folded, stemmer)));
     }
     match words.is_empty() {
         true => Err(PhraseError::Empty),
-        false => Ok(Pattern { words, open, anchored }),
+        false => Ok(Pattern { words, anchored }),
     }
 }
 
-/// A phrase without marks, every word stemmed: what a subscriber types.
-pub(crate) fn plain(phrase: &str, stemmer: &Stemmer) -> Result<Pattern, PhraseError> {
-    words(phrase, |folded| Word { stem: stem(stemmer, &folded), exact: None })
+/// Every word with the stem of this one. What they have in common is what the automaton looks for.
+fn family(word: String, stemmer: &Stemmer) -> Word {
+    let stem = analysis::stem(stemmer, &word);
+    Word { needle: beginning(&stem), holds: Holds::Stem(stem) }
+}
+
+/// A phrase without marks: what a subscriber types.
+pub(crate) fn plain(phrase: &str) -> Result<Pattern, PhraseError> {
+    words(phrase, |word| Word { needle: form(&word), holds: Holds::Form })
 }
 
 /// A name: every word in exactly this form.
-pub(crate) fn name(name: &str, stemmer: &Stemmer) -> Result<Pattern, PhraseError> {
-    words(name, |folded| Word { stem: stem(stemmer, &folded), exact: Some(folded) })
+pub(crate) fn name(name: &str) -> Result<Pattern, PhraseError> {
+    words(name, |word| Word { needle: form(&word), holds: Holds::Exact(word) })
 }
 
 fn words(phrase: &str, word: impl Fn(String) -> Word) -> Result<Pattern, PhraseError> {
@@ -131,9 +158,15 @@ fn words(phrase: &str, word: impl Fn(String) -> Word) -> Result<Pattern, PhraseE
         .collect();
     match words.len() {
         0 => Err(PhraseError::Empty),
-        1..=PHRASE_WORDS_MAX => Ok(Pattern { words, open: false, anchored: false }),
+        1..=PHRASE_WORDS_MAX => Ok(Pattern { words, anchored: false }),
         _ => Err(PhraseError::Long),
     }
+}
+
+/// The canonical form of a pattern without marks.
+pub(crate) fn key(pattern: &Pattern) -> String {
+    let forms: Vec<&str> = pattern.words.iter().map(|word| word.needle.as_str()).collect();
+    forms.join(" ")
 }
 
 /// A pattern found: which, and the words of the stream it covers.
@@ -179,8 +212,9 @@ impl Index {
 
     /// Everything that is found, in the order of its end.
     pub fn hits<'a>(&'a self, analysis: &'a Analysis) -> impl Iterator<Item = Hit> + 'a {
+        let stemmer = analysis::italian();
         let found = self.automaton.iter().flat_map(|a| a.find_overlapping_iter(&analysis.stream));
-        found.filter_map(|found| {
+        found.filter_map(move |found| {
             let number = found.pattern().as_usize();
             let pattern = &self.patterns[number];
             let first = analysis.word_at(found.start())?;
@@ -189,10 +223,8 @@ impl Index {
                 return None;
             }
             let as_written = pattern.words.iter().enumerate().all(|(index, word)| {
-                word.exact.as_ref().is_none_or(|exact| {
-                    let (_, token) = analysis.words[first + index];
-                    analysis.tokens[token].folded == *exact
-                })
+                let (_, token) = analysis.words[first + index];
+                word.holds.of(&analysis.tokens[token], &stemmer)
             });
             as_written.then_some(Hit { pattern: number, first, end })
         })

@@ -108,12 +108,11 @@ fn names(
     index: &mut Index,
     users: &mut Vec<(usize, User)>,
 ) -> Result<(), RulesError> {
-    let stemmer = super::analysis::italian();
     let names = std::iter::once((&entry.name, entry.ambiguous))
         .chain(entry.aliases.iter().map(|name| (name, false)))
         .chain(entry.short_names.iter().map(|name| (name, true)));
     for (name, short) in names {
-        let pattern = phrases::name(name.as_ref(), &stemmer).map_err(phrase_error(text, name))?;
+        let pattern = phrases::name(name.as_ref()).map_err(phrase_error(text, name))?;
         users.push((index.add(pattern), User::Place { place, short }));
     }
     Ok(())
