@@ -10,6 +10,7 @@ mod html;
 mod page;
 mod read;
 mod repair;
+mod take_in;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,7 @@ pub use fetch::{
 };
 pub use html::HtmlTooMuch;
 pub use read::{ITEMS_MAX, ReadError, WARNINGS_MAX, read};
+pub use take_in::{NewItem, TakenIn, Validators, take_in};
 
 /// How a source is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]

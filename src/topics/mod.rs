@@ -1,1 +1,109 @@
-//! The room topics.
+//! Decides what an item is about and where it matters, and keeps the evidence.
+//!
+//! The room is pure: rules and a text go in, a [`Classification`] comes out. Rules are read from two
+//! files that an office can read and correct, `topics.toml` and `places.toml`; `docs/topics.md` says
+//! how. A text is analysed once ([`analysis`]), read once by one automaton ([`phrases`]), and what
+//! was found is weighed by where it stands: a word in the title says what an item is about, a word
+//! deep in a long text mostly does not.
+
+mod analysis;
+mod codes;
+mod compile;
+mod cover;
+mod deadline;
+mod evaluate;
+mod file;
+mod followed;
+mod phrases;
+mod places;
+mod rules;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{PlaceId, TopicId};
+
+pub use analysis::{FIELD_OCTETS_MAX, WORD_LETTERS_MAX};
+pub use codes::{CODES_MAX, Codes};
+pub use compile::RULES_MAX;
+pub use evaluate::{EvaluateError, Evaluation, Figures, Prediction, TopicFigures, evaluate};
+pub use file::{RULES_FILE_OCTETS_MAX, RulesError, RulesFile};
+pub use followed::{FOLLOWED_OCTETS_MAX, FOLLOWED_WORDS_MAX, FollowedWords, phrase_key};
+pub use phrases::{GAP_WORDS_MAX, PHRASE_WORDS_MAX, PhraseError};
+pub use places::Place;
+pub use rules::{EVIDENCE_MAX, Rules, Topic};
+
+/// What is looked at of an item.
+#[derive(Clone, Copy, Debug)]
+pub struct ItemText<'a> {
+    /// The title, plain text.
+    pub title: &'a str,
+    /// The text, plain, paragraphs kept as lines.
+    pub text: &'a str,
+    /// The publisher's own categories.
+    pub categories: &'a [String],
+    /// Texts that stand for images.
+    pub image_alt: &'a [String],
+}
+
+/// Where in an item words were found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Field {
+    /// The title.
+    Title,
+    /// The text.
+    Text,
+    /// One of the publisher's categories.
+    Category,
+    /// One of the texts that stand for images.
+    Image,
+}
+
+/// The words that made a match.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The rule: the topic or place it belongs to, and the phrase as it stands in the file.
+    pub rule: String,
+    /// The words as they were written.
+    pub text: String,
+    /// Where they stand.
+    pub field: Field,
+    /// Their first octet in that field.
+    pub start: usize,
+    /// The octet after their last.
+    pub end: usize,
+}
+
+/// A topic that an item has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TopicMatch {
+    /// Which.
+    pub id: TopicId,
+    /// How much speaks for it; at least the topic's threshold.
+    pub score: f64,
+    /// Why, strongest first.
+    pub evidence: Vec<Evidence>,
+}
+
+/// A place where an item matters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlaceMatch {
+    /// Which.
+    pub id: PlaceId,
+    /// Why, in the order of the fields.
+    pub evidence: Vec<Evidence>,
+}
+
+/// What a rule set found in one revision of an item.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Classification {
+    /// The topics, in the order of the rules.
+    pub topics: Vec<TopicMatch>,
+    /// The places; none where the item matters everywhere.
+    pub places: Vec<PlaceMatch>,
+    /// Codes of procurement and of investment.
+    pub codes: Codes,
+    /// The last day on which something can be handed in, where the text says one with its year.
+    pub deadline: Option<NaiveDate>,
+}

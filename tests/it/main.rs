@@ -6,3 +6,4 @@ mod dates;
 mod fetching;
 mod pages;
 mod rendering;
+mod topics;
