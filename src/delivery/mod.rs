@@ -1,1 +1,3 @@
 //! The room delivery.
+
+pub mod smtp;

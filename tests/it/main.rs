@@ -1,1 +1,3 @@
 //! The promises, one module each. One binary, so that it links once.
+
+mod smtp;
