@@ -181,6 +181,21 @@ async fn a_server_that_speaks_out_of_turn_is_left_at_once() {
 }
 
 #[tokio::test]
+async fn a_yes_said_before_the_content_is_no_reply_to_it() {
+    let script = format!("{OPENING}{TO_DATA}deaf\nS 250 yes, to whatever comes\nmark\ngone");
+    let (server, mut connection) = opened([script]).await;
+    let marked = async || {
+        server.marked().await;
+        true
+    };
+    let failure = connection.send(&to("anna@example.it"), CONTENT, marked).await.unwrap_err();
+    assert!(failure.is_temporary(), "{failure}");
+    assert!(failure.what.contains("out of turn"), "{failure}");
+    assert!(!connection.is_usable());
+    server.heard().await;
+}
+
+#[tokio::test]
 async fn a_reply_without_end_is_bounded() {
     let endless = format!("raw 250-{}\n", "x".repeat(70_000));
     let (server, mut connection) = opened([format!("{OPENING}C MAIL\n{endless}gone")]).await;

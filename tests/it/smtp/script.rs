@@ -2,11 +2,15 @@
 //!
 //! - `S text`: says the line.
 //! - `C text`: hears a line that begins so.
+//! - `raw text`: says it without a line end; `\\n` in it stands for one.
+//! - `latin1 text`: says the line in that encoding.
 //! - `content`: hears content to its final dot.
 //! - `octets N`: hears N octets and no more.
 //! - `tls`: shakes hands.
 //! - `gone`: hears nothing more until the client has closed.
-//! - `deaf`: neither hears nor says anything until the test asks what was heard.
+//! - `mark`: tells who waits at [`ScriptedRelay::marked`] that it has come so far.
+//! - `deaf`: neither hears nor says anything until the test asks for what was heard or
+//!   for the mark.
 //!
 //! At its end the relay closes the connection; the next script plays on the next one.
 
@@ -38,6 +42,7 @@ pub struct ScriptedRelay {
     pub port: u16,
     task: JoinHandle<Vec<Heard>>,
     asked: watch::Sender<bool>,
+    mark: watch::Receiver<bool>,
 }
 
 impl ScriptedRelay {
@@ -45,15 +50,27 @@ impl ScriptedRelay {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (asked, ask) = watch::channel(false);
+        let (marked, mark) = watch::channel(false);
         let task = tokio::spawn(async move {
             let mut heard = Vec::new();
             for script in scripts {
                 let (stream, _) = listener.accept().await.unwrap();
-                heard.push(play(stream, &script, ask.clone()).await);
+                stream.set_nodelay(true).unwrap();
+                heard.push(play(stream, &script, ask.clone(), &marked).await);
             }
             heard
         });
-        Self { port, task, asked }
+        Self { port, task, asked, mark }
+    }
+
+    /// Lets a deaf relay go on, to its mark, and waits until what it said has arrived.
+    pub async fn marked(&self) {
+        self.asked.send_replace(true);
+        self.mark.clone().wait_for(|mark| *mark).await.unwrap();
+        // The runtime looks for input only every so many turns of its tasks.
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// What was heard, a connection each, once all scripts have been played.
@@ -67,7 +84,12 @@ impl ScriptedRelay {
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-async fn play(stream: TcpStream, script: &str, mut ask: watch::Receiver<bool>) -> Heard {
+async fn play(
+    stream: TcpStream,
+    script: &str,
+    mut ask: watch::Receiver<bool>,
+    marked: &watch::Sender<bool>,
+) -> Heard {
     let mut heard = Heard::default();
     let mut stream: BufReader<Box<dyn Stream>> = BufReader::new(Box::new(stream));
     for step in script.lines().map(str::trim).filter(|step| !step.is_empty()) {
@@ -105,6 +127,7 @@ async fn play(stream: TcpStream, script: &str, mut ask: watch::Receiver<bool>) -
                 let _ = stream.read_to_end(&mut rest).await;
                 assert_eq!(String::from_utf8_lossy(&rest), "", "the client said more");
             }
+            "mark" => drop(marked.send_replace(true)),
             "deaf" => drop(ask.wait_for(|asked| *asked).await),
             _ => panic!("no step: {step:?}"),
         }
