@@ -1,1 +1,42 @@
-//! The room delivery.
+//! The outbox, and the only room that knows SMTP.
+//!
+//! A message walks through the states of [`MessageState`](crate::store::MessageState). A worker
+//! claims it and begins an attempt; before the content is sent, that it begins is on record; what
+//! the relay said is recorded after. Killed in between, the record tells what is not sent, and what
+//! nobody can know. The room reads editions and their fragments, and writes messages, attempts and
+//! workers.
+
+mod ledger;
+mod parcels;
+mod policy;
+mod recorder;
+pub mod smtp;
+mod worker;
+
+pub use ledger::{Audit, EditionSums, NamedDoubt, audit};
+pub use parcels::{Body, Own, Parcels, by_id, put_together};
+pub use policy::{RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX};
+pub use worker::{Delivered, Delivery, LEASE_SECONDS, Totals};
+
+use crate::audience::InvalidAddress;
+use crate::store::StoreError;
+
+/// Why delivering stopped. What was recorded stays; the next run goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveryError {
+    /// The database failed, or another process delivers from it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A variant is not there, or not whole.
+    #[error("variant {variant} is not there as a whole")]
+    NoVariant {
+        /// Which.
+        variant: i64,
+    },
+    /// The list's sender is no address any more.
+    #[error("the sender of a list cannot be used")]
+    Sender(#[source] InvalidAddress),
+    /// Outcomes could not be recorded any more.
+    #[error("outcomes could not be recorded")]
+    Recorder,
+}

@@ -13,7 +13,7 @@ use super::{StoreError, Tx, sqlite, statements};
 
 statements! {
     DUE = "SELECT m.id, m.edition_id, m.subscriber_id, m.subscription_id, m.variant_id,
-            m.attempts, m.expires_at, m.created_at, l.in_doubt, p.address, p.name,
+            m.attempts, m.expires_at, m.created_at, l.in_doubt, l.sender, p.address,
             s.state AS subscription_state, x.cause AS suppressed
         FROM message m
         JOIN edition e ON e.id = m.edition_id
@@ -32,6 +32,9 @@ statements! {
     WORKERS_UNDER_WAY = "SELECT DISTINCT m.worker_id, coalesce(w.lease_until, 0) AS lease_until
         FROM message m LEFT JOIN worker w ON w.id = m.worker_id
         WHERE m.state = 'sending' AND m.worker_id <> $1";
+    DOUBTS_OF = "SELECT count(*) AS n FROM message m
+        JOIN attempt a ON a.message_id = m.id AND a.number = m.attempts
+        WHERE m.state = 'sending' AND m.worker_id = $1 AND a.stage = 'content'";
     END_ATTEMPTS_OF = "UPDATE attempt SET ended_at = $2,
             outcome = CASE WHEN stage = 'content' THEN 'in_doubt' ELSE 'released' END
         WHERE outcome IS NULL AND (message_id, number) IN
@@ -209,8 +212,8 @@ pub struct ClaimedMessage {
     pub in_doubt: String,
     /// The address; none where it was erased.
     pub address: Option<String>,
-    /// The name.
-    pub name: Option<String>,
+    /// The mailbox that the list's mail is from.
+    pub sender: String,
     /// `active`, `paused` or `ended`.
     pub subscription_state: String,
     /// Why the address is suppressed, if so.
@@ -386,10 +389,12 @@ impl Tx<'_> {
     }
 
     /// Takes the messages of a worker that is gone: not begun, they are sent again; begun, they are
-    /// in doubt and their list's policy decides.
-    pub async fn take_over(&mut self, worker: i64, now: Timestamp) -> Result<u64, StoreError> {
+    /// in doubt and their list's policy decides. Gives how many are in doubt.
+    pub async fn take_over(&mut self, worker: i64, now: Timestamp) -> Result<i64, StoreError> {
+        let doubts = self.one(DOUBTS_OF, values![worker]).await?.int("n")?;
         self.execute(END_ATTEMPTS_OF, values![worker, now]).await?;
-        self.execute(RELEASE_MESSAGES_OF, values![worker, now]).await
+        self.execute(RELEASE_MESSAGES_OF, values![worker, now]).await?;
+        Ok(doubts)
     }
 
     /// How many messages of an edition stand in each state.
@@ -548,7 +553,7 @@ impl ClaimedMessage {
             created_at: row.time("created_at")?,
             in_doubt: row.text("in_doubt")?,
             address: row.text_or_none("address")?,
-            name: row.text_or_none("name")?,
+            sender: row.text("sender")?,
             subscription_state: row.text("subscription_state")?,
             suppressed: row.text_or_none("suppressed")?,
         })

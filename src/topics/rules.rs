@@ -15,9 +15,9 @@ use crate::model::{Language, TopicId};
 pub const EVIDENCE_MAX: usize = 12;
 
 /// The rules that come with the program.
-const TOPICS: &str = include_str!("../../config/topics.toml");
+pub const TOPICS: &str = include_str!("../../config/topics.toml");
 /// The places that come with the program.
-const PLACES: &str = include_str!("../../config/places.toml");
+pub const PLACES: &str = include_str!("../../config/places.toml");
 
 /// Compiled topics and places.
 #[derive(Debug)]

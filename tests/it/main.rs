@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps nothing has failed")]
 
 mod dates;
+mod demo_servers;
 mod fetching;
 mod pages;
 mod rendering;
+mod smtp;
 mod topics;

@@ -1,0 +1,131 @@
+//! The ledger adds up: every subscription considered ends in nothing, suppressed or a message, and
+//! every message in one state.
+
+use std::collections::BTreeMap;
+
+use chrono_tz::Tz;
+use serde::Serialize;
+
+use crate::audience::public_id;
+use crate::store::{EditionRow, MessageState, Store, StoreError, Tx};
+
+/// Editions read in one go.
+const EDITIONS_A_PAGE: i64 = 500;
+
+/// The sums of one edition.
+#[derive(Clone, Debug, Serialize)]
+pub struct EditionSums {
+    /// Its id.
+    pub id: i64,
+    /// Its list.
+    pub list: String,
+    /// Its cadence.
+    pub cadence: String,
+    /// Its slot.
+    pub slot: String,
+    /// `planning`, `waiting`, `open`, `done`, `refused`.
+    pub state: String,
+    /// Subscriptions that were looked at.
+    pub considered: i64,
+    /// Those with nothing for them.
+    pub empty: i64,
+    /// Those whose address is suppressed.
+    pub suppressed: i64,
+    /// Messages in each state.
+    pub messages: BTreeMap<&'static str, i64>,
+    /// Attempts of which nobody knows whether they arrived.
+    pub doubts: Vec<NamedDoubt>,
+    /// Whether it adds up.
+    pub balanced: bool,
+}
+
+/// A doubt, by name.
+#[derive(Clone, Debug, Serialize)]
+pub struct NamedDoubt {
+    /// The message.
+    pub message: i64,
+    /// Its Message-ID's left part is a function of edition and this subscriber.
+    pub subscriber: String,
+    /// The attempt.
+    pub attempt: i64,
+    /// When the doubt was found.
+    pub at: Option<String>,
+    /// Where the message stands now.
+    pub state: MessageState,
+}
+
+/// The sums of all editions, or of one.
+#[derive(Clone, Debug, Serialize)]
+pub struct Audit {
+    /// Whether every edition adds up.
+    pub balanced: bool,
+    /// The editions.
+    pub editions: Vec<EditionSums>,
+}
+
+/// Adds up the ledger.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn audit(store: &Store, only: Option<i64>, zone: Tz) -> Result<Audit, StoreError> {
+    let mut tx = store.read().await?;
+    let mut editions = Vec::new();
+    match only {
+        Some(id) => {
+            if let Some(edition) = tx.edition(id).await? {
+                editions.push(sums(&mut tx, &edition, zone).await?);
+            }
+        }
+        None => {
+            let mut after = 0;
+            loop {
+                let page = tx.editions_after(after, EDITIONS_A_PAGE).await?;
+                let Some(last) = page.last() else { break };
+                after = last.id;
+                for edition in &page {
+                    editions.push(sums(&mut tx, edition, zone).await?);
+                }
+            }
+        }
+    }
+    Ok(Audit { balanced: editions.iter().all(|edition| edition.balanced), editions })
+}
+
+async fn sums(
+    tx: &mut Tx<'_>,
+    edition: &EditionRow,
+    zone: Tz,
+) -> Result<EditionSums, StoreError> {
+    let counts: BTreeMap<MessageState, i64> =
+        tx.message_counts(edition.id).await?.into_iter().collect();
+    let messages: BTreeMap<&'static str, i64> = MessageState::ALL
+        .into_iter()
+        .map(|state| (state.as_str(), counts.get(&state).copied().unwrap_or(0)))
+        .collect();
+    let total: i64 = messages.values().sum();
+    // The chunks counted what they wrote; the messages are counted now. One that was lost, or that
+    // came from nowhere, shows here.
+    let balanced = edition.planned_messages == total
+        && edition.considered == edition.empty + edition.suppressed + total;
+    let doubts = tx.doubts(edition.id).await?;
+    let doubts = doubts.into_iter().map(|doubt| NamedDoubt {
+        message: doubt.message,
+        subscriber: public_id(doubt.subscriber),
+        attempt: doubt.attempt,
+        at: doubt.at.map(|at| at.rfc3339(zone)),
+        state: doubt.state,
+    });
+    Ok(EditionSums {
+        id: edition.id,
+        list: edition.list_id.to_string(),
+        cadence: edition.cadence.to_string(),
+        slot: edition.slot.clone(),
+        state: edition.state.clone(),
+        considered: edition.considered,
+        empty: edition.empty,
+        suppressed: edition.suppressed,
+        messages,
+        doubts: doubts.collect(),
+        balanced,
+    })
+}

@@ -1,0 +1,140 @@
+//! From a claimed message to its bytes: a function of the stored variant and the message alone.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+
+use crate::audience::{Keys, Mailbox};
+use crate::editions::boundary;
+use crate::model::Timestamp;
+use crate::rendering::Fragment;
+use crate::rendering::mime::{self, Envelope as OwnParts};
+use crate::store::{Store, VariantRow};
+
+use super::DeliveryError;
+
+/// The most octets of put-together bodies that are kept for the next messages.
+const BODIES_OCTETS_MAX: usize = 16 << 20;
+
+/// What a variant's messages have alike.
+#[derive(Debug)]
+pub struct Body {
+    headers: Vec<u8>,
+    body: Vec<u8>,
+}
+
+/// What one message has for itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Own<'a> {
+    /// Its edition.
+    pub edition: i64,
+    /// Its subscriber.
+    pub subscriber: i64,
+    /// Its subscription, for the link that ends it.
+    pub subscription: i64,
+    /// The address.
+    pub address: &'a str,
+    /// When it was written: the mail's Date, the same at every attempt.
+    pub created_at: Timestamp,
+    /// The list's mailbox.
+    pub sender: &'a Mailbox,
+}
+
+/// Puts messages together, and keeps bodies that the next ones share.
+#[derive(Debug)]
+pub struct Parcels {
+    store: Store,
+    keys: Keys,
+    zone: Tz,
+    /// The fragments of the edition that was asked for last.
+    fragments: (i64, HashMap<i64, Fragment>),
+    bodies: HashMap<i64, Arc<Body>>,
+    order: VecDeque<i64>,
+    octets: usize,
+}
+
+impl Parcels {
+    /// With nothing kept yet.
+    pub fn new(store: Store, keys: Keys, zone: Tz) -> Self {
+        Self {
+            store,
+            keys,
+            zone,
+            fragments: (0, HashMap::new()),
+            bodies: HashMap::new(),
+            order: VecDeque::new(),
+            octets: 0,
+        }
+    }
+
+    /// What the messages of a variant have alike.
+    ///
+    /// # Errors
+    /// Where the database fails, or has no such variant.
+    pub async fn body(&mut self, variant: i64) -> Result<Arc<Body>, DeliveryError> {
+        if let Some(body) = self.bodies.get(&variant) {
+            return Ok(Arc::clone(body));
+        }
+        let mut tx = self.store.read().await?;
+        let row = tx.variant(variant).await?.ok_or(DeliveryError::NoVariant { variant })?;
+        if self.fragments.0 != row.edition_id {
+            let fragments = tx.fragments(row.edition_id).await?;
+            self.fragments = (row.edition_id, by_id(fragments));
+        }
+        let body = Arc::new(put_together(&row, &self.fragments.1)?);
+        self.keep(variant, &body);
+        Ok(body)
+    }
+
+    fn keep(&mut self, variant: i64, body: &Arc<Body>) {
+        self.octets += body.body.len();
+        self.bodies.insert(variant, Arc::clone(body));
+        self.order.push_back(variant);
+        while self.octets > BODIES_OCTETS_MAX && self.order.len() > 1 {
+            let oldest = self.order.pop_front().and_then(|oldest| self.bodies.remove(&oldest));
+            self.octets -= oldest.map_or(0, |oldest| oldest.body.len());
+        }
+    }
+
+    /// The bytes of one message.
+    pub fn message(&self, body: &Body, own: &Own<'_>) -> Vec<u8> {
+        let Own { edition, subscriber, subscription, address, created_at, sender } = *own;
+        let id = self.keys.message_id(edition, subscriber);
+        mime::assemble(
+            &body.headers,
+            &body.body,
+            &OwnParts {
+                address,
+                token: &self.keys.unsubscribe_token(subscription),
+                message_id: &format!("{id}@{}", sender.address.domain()),
+                date: created_at.in_zone(self.zone).fixed_offset(),
+            },
+        )
+    }
+}
+
+/// Stored fragments as rendering knows them, by their ids.
+pub fn by_id(fragments: Vec<crate::store::Fragment>) -> HashMap<i64, Fragment> {
+    let fragment = |stored: crate::store::Fragment| {
+        let html_bytes = usize::try_from(stored.html_bytes).unwrap_or(0);
+        (stored.id, Fragment { html: stored.html, text: stored.text, html_bytes })
+    };
+    fragments.into_iter().map(fragment).collect()
+}
+
+/// A variant from its fragments, by copying.
+///
+/// # Errors
+/// Where a fragment is missing.
+pub fn put_together(
+    row: &VariantRow,
+    fragments: &HashMap<i64, Fragment>,
+) -> Result<Body, DeliveryError> {
+    let variant = &row.variant;
+    let parts = variant.fragments.iter().map(|id| fragments.get(id));
+    let parts: Option<Vec<&Fragment>> = parts.collect();
+    let parts = parts.ok_or(DeliveryError::NoVariant { variant: row.id })?;
+    let body = mime::body(&boundary(row.edition_id, &variant.key), &parts);
+    Ok(Body { headers: variant.headers.clone(), body })
+}

@@ -1,0 +1,125 @@
+//! Records stages and outcomes in group commits: whatever has come up while one commit was being
+//! flushed is written by the next, so durability does not cost a flush a message.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::clock::Clock;
+use crate::store::{OutcomeRow, Store, StoreError};
+
+use super::Totals;
+
+/// The most records of one commit.
+const RECORDS_A_COMMIT: usize = 1_000;
+/// How many records may wait; who has more waits too.
+const RECORDS_WAITING_MAX: usize = 2_000;
+/// How often a commit that failed is tried again, each time after a longer pause.
+const COMMIT_TRIES_MAX: u32 = 8;
+
+enum Record {
+    /// The content of an attempt is about to begin.
+    Content { message: i64, attempt: i64, begun: oneshot::Sender<bool> },
+    /// An attempt ended.
+    Ended(OutcomeRow),
+}
+
+/// Where conversations report to.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    records: mpsc::Sender<Record>,
+}
+
+impl Recorder {
+    /// Starts recording. The task ends when the last [`Recorder`] is gone and all is written.
+    pub fn start(
+        store: Store,
+        clock: Clock,
+        totals: watch::Sender<Totals>,
+    ) -> (Self, tokio::task::JoinHandle<Result<(), StoreError>>) {
+        let (records, waiting) = mpsc::channel(RECORDS_WAITING_MAX);
+        (Self { records }, tokio::spawn(run(store, clock, totals, waiting)))
+    }
+
+    /// Records durably that the content of an attempt begins; false where it must not, since the
+    /// attempt is another worker's now or the record could not be made.
+    pub async fn content_begins(&self, message: i64, attempt: i64) -> bool {
+        let (begun, answer) = oneshot::channel();
+        let record = Record::Content { message, attempt, begun };
+        self.records.send(record).await.is_ok() && answer.await.unwrap_or(false)
+    }
+
+    /// Records how an attempt ended. Records are written in order: before the same connection's
+    /// next content begins, this one is durable.
+    pub async fn ended(&self, outcome: OutcomeRow) {
+        // Without a recorder the attempt stays as it stands, and is taken over as what it was.
+        let _ = self.records.send(Record::Ended(outcome)).await;
+    }
+}
+
+async fn run(
+    store: Store,
+    clock: Clock,
+    totals: watch::Sender<Totals>,
+    mut waiting: mpsc::Receiver<Record>,
+) -> Result<(), StoreError> {
+    let mut batch = Vec::with_capacity(RECORDS_A_COMMIT);
+    while waiting.recv_many(&mut batch, RECORDS_A_COMMIT).await > 0 {
+        let mut contents = Vec::new();
+        let mut ended = Vec::new();
+        for record in batch.drain(..) {
+            match record {
+                Record::Content { message, attempt, begun } => {
+                    contents.push((message, attempt, begun));
+                }
+                Record::Ended(outcome) => ended.push(outcome),
+            }
+        }
+        let attempts: Vec<(i64, i64)> =
+            contents.iter().map(|(message, attempt, _)| (*message, *attempt)).collect();
+        let valid = commit(&store, &clock, &attempts, &ended).await?;
+        totals.send_modify(|totals| totals.add(&ended));
+        for (message, _, begun) in contents {
+            let _ = begun.send(valid.contains(&message));
+        }
+    }
+    Ok(())
+}
+
+/// One commit, tried again while the database is locked or away.
+async fn commit(
+    store: &Store,
+    clock: &Clock,
+    contents: &[(i64, i64)],
+    ended: &[OutcomeRow],
+) -> Result<Vec<i64>, StoreError> {
+    let mut tries = 0;
+    loop {
+        match try_commit(store, clock, contents, ended).await {
+            Ok(valid) => return Ok(valid),
+            Err(error) if tries < COMMIT_TRIES_MAX => {
+                tries += 1;
+                tracing::warn!(%error, tries, "outcomes could not be recorded; trying again");
+                tokio::time::sleep(Duration::from_millis(50 << tries)).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+async fn try_commit(
+    store: &Store,
+    clock: &Clock,
+    contents: &[(i64, i64)],
+    ended: &[OutcomeRow],
+) -> Result<Vec<i64>, StoreError> {
+    let now = clock.now();
+    let mut tx = store.write().await?;
+    if !ended.is_empty() {
+        tx.end_attempts(ended, now).await?;
+    }
+    let valid =
+        if contents.is_empty() { Vec::new() } else { tx.begin_content(contents, now).await? };
+    tx.commit().await?;
+    Ok(valid)
+}

@@ -1,0 +1,242 @@
+//! An installation: the settings, and what is made from them once. Commands, the daemon and the
+//! demo all begin here.
+
+use std::path::Path;
+
+use crate::audience::Keys;
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError};
+use crate::editions::{Planner, SUBSCRIPTIONS_A_CHUNK};
+use crate::ingest::{FetchError, FetchLimits, Fetcher};
+use crate::model::Timestamp;
+use crate::rendering::{TemplateError, Templates};
+use crate::store::{ListRow, Store, StoreError, Tx};
+use crate::topics::{Rules, RulesError};
+
+/// Everything that a command works with.
+#[derive(Debug)]
+pub struct Installation {
+    /// The settings.
+    pub config: Config,
+    /// The database.
+    pub store: Store,
+    /// The rules of topics and places.
+    pub rules: Rules,
+    /// What mails are made of.
+    pub templates: Templates,
+    /// Tokens and hashes.
+    pub keys: Keys,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// Why an installation cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The settings.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The rules.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    /// A rules file is not there.
+    #[error("the file {file} cannot be read: {cause}")]
+    RulesFile {
+        /// Which.
+        file: String,
+        /// What the system said.
+        cause: String,
+    },
+    /// The templates.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The database was made with another secret.
+    #[error("the database was made with another site.secret")]
+    OtherSecret,
+}
+
+impl OpenError {
+    /// Whether settings are wrong, as opposed to something that is away.
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            Self::Store(error) => matches!(error, StoreError::Address(_)),
+            _ => true,
+        }
+    }
+
+    /// What a person can do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Config(error) => error.hint(),
+            Self::Rules(error) => error.hint().to_owned(),
+            Self::RulesFile { .. } => {
+                "write the right file under [topics] or [places], or take the key out for the \
+                 rules that come with the program"
+                    .to_owned()
+            }
+            Self::Template(_) => "put the template right at that line".to_owned(),
+            Self::Store(error) => error.hint().to_owned(),
+            Self::OtherSecret => {
+                "put back the secret that the database was made with: links in mails that were \
+                 sent, and the addresses that must not be written to, depend on it"
+                    .to_owned()
+            }
+        }
+    }
+}
+
+/// The rules that the settings name, or those that come with the program.
+///
+/// # Errors
+/// The first thing that is wrong with them, with its line.
+pub fn load_rules(config: &Config) -> Result<Rules, OpenError> {
+    let read = |file: &Option<std::path::PathBuf>, built_in: &str| match file {
+        None => Ok(built_in.to_owned()),
+        Some(file) => std::fs::read_to_string(file).map_err(|cause| OpenError::RulesFile {
+            file: file.display().to_string(),
+            cause: cause.to_string(),
+        }),
+    };
+    let topics = read(&config.topics_file, Rules::TOPICS)?;
+    let places = read(&config.places_file, Rules::PLACES)?;
+    Ok(Rules::compile(&topics, &places)?)
+}
+
+impl Installation {
+    /// Opens the installation of a configuration file. The database must be of this version.
+    ///
+    /// # Errors
+    /// [`OpenError`], with a hint.
+    pub async fn open(path: Option<&Path>, clock: Clock) -> Result<Self, OpenError> {
+        let installation = Self::prepare(Config::load(path)?, clock).await?;
+        installation.store.require_migrated().await?;
+        installation.apply().await?;
+        Ok(installation)
+    }
+
+    /// Opens everything but looks at no table yet.
+    ///
+    /// # Errors
+    /// [`OpenError`], with a hint.
+    pub async fn prepare(config: Config, clock: Clock) -> Result<Self, OpenError> {
+        let rules = load_rules(&config)?;
+        let templates = Templates::embedded()?;
+        let store = Store::open(&config.database_url, config.delivery.durability).await?;
+        let keys = Keys::new(config.site.secret.clone());
+        Ok(Self { config, store, rules, templates, keys, clock })
+    }
+
+    /// Brings the tables to this version's form and applies the file's sources and lists; gives how
+    /// many steps were taken.
+    ///
+    /// # Errors
+    /// [`OpenError`], with a hint.
+    pub async fn migrate(&self) -> Result<usize, OpenError> {
+        let steps = self.store.migrate().await?;
+        self.apply().await?;
+        Ok(steps)
+    }
+
+    /// Applies the sources and lists of the file. What the file does not name any more ends; what
+    /// was made elsewhere stays.
+    async fn apply(&self) -> Result<(), OpenError> {
+        let now = self.clock.now();
+        let mut tx = self.store.write().await?;
+        match tx.secret_check().await? {
+            None => tx.set_secret_check(&self.keys.check(), now).await?,
+            Some(check) if check == self.keys.check() => {}
+            Some(_) => return Err(OpenError::OtherSecret),
+        }
+        self.apply_sources(&mut tx, now).await?;
+        self.apply_lists(&mut tx, now).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn apply_sources(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<(), StoreError> {
+        let named = &self.config.sources;
+        for held in tx.sources().await? {
+            if held.from_file && !named.iter().any(|source| source.id == held.id) {
+                tx.remove_source(&held.id, now).await?;
+            }
+        }
+        for source in named {
+            let settings = serde_json::to_string(&source.settings)
+                .expect("settings that were read from text can be written to text");
+            tx.upsert_source(&source.id, source.url.as_str(), &settings, true, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn apply_lists(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<(), StoreError> {
+        let named = &self.config.lists;
+        for held in tx.lists().await? {
+            if held.from_file && !named.iter().any(|list| list.id == held.id) {
+                tx.remove_list(&held.id, now).await?;
+            }
+        }
+        let offered_before = tx.cadences().await?;
+        for list in named {
+            let row = ListRow {
+                id: list.id.clone(),
+                name: list.name.clone(),
+                sender: list.from.to_string(),
+                public: list.public,
+                in_doubt: list.in_doubt.as_str().to_owned(),
+                approval: list.approval,
+                from_file: true,
+            };
+            tx.upsert_list(&row, now).await?;
+            let wanted: Vec<Option<&str>> = if list.sources.is_empty() {
+                vec![None]
+            } else {
+                list.sources.iter().map(|source| Some(source.as_str())).collect()
+            };
+            let carried = tx.carried(&list.id).await?;
+            let carried: Vec<Option<&str>> = carried
+                .iter()
+                .filter(|held| held.until.is_none())
+                .map(|held| held.source.as_deref())
+                .collect();
+            for source in carried.iter().filter(|source| !wanted.contains(source)) {
+                tx.carry_no_more(&list.id, *source).await?;
+            }
+            for source in wanted.iter().filter(|source| !carried.contains(source)) {
+                tx.carry(&list.id, *source).await?;
+            }
+            for (cadence, schedule) in &list.cadences {
+                tx.upsert_cadence(&list.id, cadence, &schedule.to_string(), now).await?;
+            }
+            for held in offered_before.iter().filter(|held| held.list_id == list.id) {
+                if !list.cadences.contains_key(&held.cadence) {
+                    tx.remove_cadence(&held.list_id, &held.cadence, now).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The planner over this installation.
+    pub fn planner(&self) -> Planner<'_> {
+        Planner {
+            store: &self.store,
+            site: &self.config.site,
+            rules: &self.rules,
+            templates: &self.templates,
+            chunk: SUBSCRIPTIONS_A_CHUNK,
+        }
+    }
+
+    /// What fetches sources, under the site's own name.
+    ///
+    /// # Errors
+    /// Where the HTTP client cannot be set up.
+    pub fn fetcher(&self) -> Result<Fetcher, FetchError> {
+        let version = env!("CARGO_PKG_VERSION");
+        let agent = format!("Banditore/{version} (+{})", self.config.site.public_url);
+        Fetcher::new(&agent, FetchLimits::default())
+    }
+}

@@ -1,0 +1,335 @@
+//! One round of the work: poll what is due, plan what is due, deliver what is due. It joins the
+//! rooms and holds no rule of its own.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::config::SourceSettings;
+use crate::delivery::smtp::{InvalidRelay, Relay, StageLimits};
+use crate::delivery::{Delivered, Delivery, DeliveryError, Totals};
+use crate::config::ConfigError;
+use crate::editions::PlanError;
+use crate::ingest::{
+    FetchError, FetchRequest, Fetched, Fetcher, NewItem, ReadError, TakenIn, Validators, read,
+    take_in,
+};
+use crate::installation::Installation;
+use crate::model::{SourceId, Timestamp};
+use crate::store::{EditionRow, EntryReason, SourceRow, StoreError, Tx};
+use crate::topics::ItemText;
+
+/// How many sources are fetched at once.
+pub const SOURCES_AT_ONCE: usize = 8;
+
+/// What a poll came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Polled {
+    /// The source.
+    pub source: String,
+    /// Items that are new and will be told.
+    pub new: usize,
+    /// Items of the first answer, which tells nobody.
+    pub baseline: usize,
+    /// Items whose text has changed.
+    pub revised: usize,
+    /// What went wrong, in words.
+    pub error: Option<String>,
+    /// What was repaired or left out.
+    pub warnings: Vec<String>,
+}
+
+/// What a round came to.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RoundReport {
+    /// Sources polled.
+    pub polled: usize,
+    /// Items that are new and will be told.
+    pub new_items: usize,
+    /// Editions planned.
+    pub editions: usize,
+    /// Messages written.
+    pub messages: i64,
+    /// What happened to them.
+    #[serde(flatten)]
+    pub totals: Totals,
+    /// Sources that could not be read, in words.
+    pub errors: Vec<String>,
+}
+
+/// Why a round stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum RoundError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Fetching cannot be set up at all.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// Planning.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// Delivering.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
+    /// The relay's settings.
+    #[error(transparent)]
+    Relay(#[from] InvalidRelay),
+    /// The settings.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The relay cannot be reached.
+    #[error("the relay {relay} cannot be reached: {cause}")]
+    RelayAway {
+        /// Which.
+        relay: String,
+        /// What happened.
+        cause: String,
+    },
+}
+
+/// What one source could not give.
+#[derive(Debug, thiserror::Error)]
+enum SourceError {
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("its address cannot be used: {0}")]
+    Address(#[from] url::ParseError),
+    #[error("its settings cannot be read: {0}")]
+    Settings(#[from] serde_json::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Polls every source that is due; `only` one, due or not.
+///
+/// # Errors
+/// Where the database fails. A source that fails is a line of the report, and is polled again later.
+pub async fn poll(
+    installation: &Installation,
+    only: Option<&SourceId>,
+) -> Result<Vec<Polled>, RoundError> {
+    let now = installation.clock.now();
+    let sources = installation.store.read().await?.sources().await?;
+    let due: Vec<SourceRow> = sources
+        .into_iter()
+        .filter(|source| match only {
+            Some(id) => source.id == *id,
+            None => source.next_poll_at <= now,
+        })
+        .collect();
+    let fetcher = installation.fetcher()?;
+    let mut polled = Vec::with_capacity(due.len());
+    for group in due.chunks(SOURCES_AT_ONCE) {
+        let polls = group.iter().map(|source| poll_one(installation, &fetcher, source));
+        for done in futures_util::future::join_all(polls).await {
+            polled.push(done?);
+        }
+    }
+    Ok(polled)
+}
+
+async fn poll_one(
+    installation: &Installation,
+    fetcher: &Fetcher,
+    source: &SourceRow,
+) -> Result<Polled, StoreError> {
+    let mut polled = Polled {
+        source: source.id.to_string(),
+        new: 0,
+        baseline: 0,
+        revised: 0,
+        error: None,
+        warnings: Vec::new(),
+    };
+    match try_poll(installation, fetcher, source, &mut polled).await {
+        Ok(taken) => {
+            polled.new = taken.new.len();
+            polled.baseline = taken.baseline;
+            polled.revised = taken.revised.len();
+        }
+        Err(SourceError::Store(error)) => return Err(error),
+        Err(error) => {
+            let now = installation.clock.now();
+            let text = error.to_string();
+            let next = next_poll(source, now, source.failures + 1);
+            let mut tx = installation.store.write().await?;
+            tx.record_poll_failure(&source.id, now, next, &text).await?;
+            tx.commit().await?;
+            polled.error = Some(text);
+        }
+    }
+    Ok(polled)
+}
+
+async fn try_poll(
+    installation: &Installation,
+    fetcher: &Fetcher,
+    source: &SourceRow,
+    polled: &mut Polled,
+) -> Result<TakenIn, SourceError> {
+    let settings: SourceSettings = serde_json::from_str(&source.settings_json)?;
+    let request = FetchRequest {
+        url: source.url.parse()?,
+        etag: source.etag.clone(),
+        last_modified: source.last_modified.clone(),
+        allow_private_network: settings.allow_private_network,
+        allow_file: source.from_file,
+    };
+    let fetched = fetcher.fetch(&request).await?;
+    let now = installation.clock.now();
+    let next = next_poll(source, now, 0);
+    let (bytes, content_type, base, validators) = match fetched {
+        Fetched::Body { bytes, content_type, base, etag, last_modified, .. } => {
+            (bytes, content_type, base, Validators { etag, last_modified })
+        }
+        Fetched::NotModified { etag, last_modified } => {
+            let etag = etag.or_else(|| source.etag.clone());
+            let last_modified = last_modified.or_else(|| source.last_modified.clone());
+            not_modified(installation, source, &Validators { etag, last_modified }, next).await?;
+            return Ok(TakenIn::default());
+        }
+    };
+    let zone = installation.config.site.timezone;
+    let kind = settings.kind;
+    let reading = read(&bytes, content_type.as_deref(), &base, kind, &settings.page, zone, now)?;
+    polled.warnings.clone_from(&reading.warnings);
+    let mut tx = installation.store.write().await?;
+    let taken = take_in(&mut tx, source, &reading, &validators, now, next).await?;
+    tell(&mut tx, installation, source, &taken, now).await?;
+    tx.commit().await?;
+    Ok(taken)
+}
+
+async fn not_modified(
+    installation: &Installation,
+    source: &SourceRow,
+    validators: &Validators,
+    next: Timestamp,
+) -> Result<(), StoreError> {
+    let mut tx = installation.store.write().await?;
+    tx.record_poll(&crate::store::PollRow {
+        source: &source.id,
+        now: installation.clock.now(),
+        next,
+        etag: validators.etag.as_deref(),
+        last_modified: validators.last_modified.as_deref(),
+        title: None,
+        changed: false,
+        baseline: false,
+    })
+    .await?;
+    tx.commit().await
+}
+
+/// Matches what was taken in, and puts what is new into the stream, last of all in the transaction.
+async fn tell(
+    tx: &mut Tx<'_>,
+    installation: &Installation,
+    source: &SourceRow,
+    taken: &TakenIn,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let rules = &installation.rules;
+    let new = taken.new.iter().map(|item| (item, 1));
+    let revised = taken.revised.iter().map(|(item, revision)| (item, *revision));
+    for (NewItem { id, text }, revision) in new.chain(revised) {
+        let found = rules.classify(&ItemText {
+            title: &text.title,
+            text: &text.summary,
+            categories: &text.categories,
+            image_alt: &text.image_alt,
+        });
+        let found = serde_json::to_string(&found).expect("a classification has a JSON form");
+        tx.insert_match(*id, revision, rules.version(), &found, now).await?;
+    }
+    let entries: Vec<(i64, i64, SourceId)> =
+        taken.new.iter().map(|item| (item.id, 1, source.id.clone())).collect();
+    tx.append_entries(&entries, EntryReason::New, now).await
+}
+
+/// When a source is due again: after its interval, doubled by each failure up to a day.
+fn next_poll(source: &SourceRow, now: Timestamp, failures: i64) -> Timestamp {
+    const FAILING_SECONDS_MAX: i64 = 24 * 3600;
+    const EVERY_SECONDS_DEFAULT: i64 = 900;
+    let settings: Option<SourceSettings> = serde_json::from_str(&source.settings_json).ok();
+    let every = settings.map_or(EVERY_SECONDS_DEFAULT, |settings| settings.every_seconds);
+    let doublings = u32::try_from(failures).unwrap_or(0).min(16);
+    now.plus((every << doublings).min(FAILING_SECONDS_MAX.max(every)))
+}
+
+/// Plans every edition that is due.
+///
+/// # Errors
+/// Where planning fails.
+pub async fn plan(installation: &Installation) -> Result<Vec<EditionRow>, RoundError> {
+    Ok(installation.planner().plan_due(installation.clock.now()).await?)
+}
+
+/// Delivers what is due; with `until_empty`, until nothing is on its way any more.
+///
+/// # Errors
+/// Where the relay's settings cannot be used, or delivering stops.
+pub async fn deliver(
+    installation: &Installation,
+    until_empty: bool,
+    progress: watch::Sender<Totals>,
+) -> Result<Delivered, RoundError> {
+    let smtp = installation.config.require_smtp()?;
+    let host = host_name(installation);
+    let relay = Relay::new(smtp, host, StageLimits::default())?;
+    let delivery = Delivery {
+        store: installation.store.clone(),
+        keys: installation.keys.clone(),
+        zone: installation.config.site.timezone,
+        clock: installation.clock.clone(),
+        relay: Arc::new(relay),
+        connections: smtp.connections,
+        messages_per_second: smtp.messages_per_second,
+    };
+    Ok(delivery.run(until_empty, progress).await?)
+}
+
+/// The name said in EHLO: the host of the site's pages (RFC 5321 4.1.4 asks for the machine's own
+/// name; behind a relay of one's own this is the one that people can place).
+fn host_name(installation: &Installation) -> String {
+    let url = url::Url::parse(&installation.config.site.public_url).ok();
+    let host = url.as_ref().and_then(url::Url::host_str).unwrap_or("localhost");
+    host.trim_matches(['[', ']']).to_owned()
+}
+
+/// A whole round.
+///
+/// # Errors
+/// Where a part of it cannot work at all; what was done before stays.
+pub async fn once(
+    installation: &Installation,
+    progress: watch::Sender<Totals>,
+) -> Result<RoundReport, RoundError> {
+    let polled = poll(installation, None).await?;
+    let planned = plan(installation).await?;
+    let mut report = RoundReport {
+        polled: polled.len(),
+        new_items: polled.iter().map(|poll| poll.new).sum(),
+        editions: planned.len(),
+        messages: planned.iter().map(|edition| edition.planned_messages).sum(),
+        ..RoundReport::default()
+    };
+    let failed = polled.into_iter().filter_map(|poll| {
+        let error = poll.error?;
+        Some(format!("source {}: {error}", poll.source))
+    });
+    report.errors = failed.collect();
+    if installation.config.smtp.is_some() || report.messages > 0 {
+        let delivered = deliver(installation, false, progress).await?;
+        report.totals = delivered.totals;
+        if let Some(cause) = delivered.relay_away {
+            let smtp = installation.config.require_smtp()?;
+            report.errors.push(format!("relay {}:{}: {cause}", smtp.host, smtp.port));
+        }
+    }
+    Ok(report)
+}
