@@ -71,7 +71,7 @@ impl OpenError {
     pub fn hint(&self) -> String {
         match self {
             Self::Config(error) => error.hint(),
-            Self::Rules(error) => error.hint().to_owned(),
+            Self::Rules(error) => error.hint.clone(),
             Self::RulesFile { .. } => {
                 "write the right file under [topics] or [places], or take the key out for the \
                  rules that come with the program"

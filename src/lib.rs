@@ -10,6 +10,7 @@
 //! - [`delivery`] is the outbox and the only room that knows SMTP.
 //! - [`audience`] holds subscribers, subscriptions, consent, suppressions and tokens.
 //! - [`store`] is beneath: statements and transactions. Nothing above it knows which database it is.
+//! - [`installation`] opens what a configuration names, [`round`] lets the rooms work once.
 //! - [`web`], [`cli`] and [`demo`] stand on top and hold no rules of their own.
 //! - [`model`] has the words that all rooms share, [`clock`] the time, [`config`] the settings.
 
@@ -21,8 +22,10 @@ pub mod delivery;
 pub mod demo;
 pub mod editions;
 pub mod ingest;
+pub mod installation;
 pub mod model;
 pub mod rendering;
+pub mod round;
 pub mod store;
 pub mod topics;
 pub mod web;

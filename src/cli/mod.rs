@@ -1,1 +1,101 @@
-//! The room cli.
+//! The command line: one file a group of commands. It parses, calls the rooms, and prints; with
+//! `--json` one document on standard output and nothing else there.
+
+mod args;
+mod check;
+mod demo;
+mod deliver;
+mod digest;
+mod error;
+mod explain;
+mod init;
+mod messages;
+mod output;
+mod source;
+mod subscribers;
+mod topics;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use args::{Args, Command};
+pub use error::CliError;
+
+use crate::clock::Clock;
+use crate::installation::Installation;
+
+/// What commands share.
+struct Context {
+    config: Option<std::path::PathBuf>,
+    clock: Clock,
+}
+
+impl Context {
+    async fn open(&self) -> Result<Installation, CliError> {
+        Ok(Installation::open(self.config.as_deref(), self.clock.clone()).await?)
+    }
+}
+
+/// The program: parses its arguments, does what they ask, and says how it went.
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        // Help and version are no errors; clap's own exit status for wrong usage is 2, as ours.
+        Err(error) => error.exit(),
+    };
+    start_logging();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the program cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(args)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {}", error.what);
+            if !error.hint.is_empty() {
+                eprintln!("hint: {}", error.hint);
+            }
+            ExitCode::from(error.code)
+        }
+    }
+}
+
+/// Does what the arguments ask.
+///
+/// # Errors
+/// [`CliError`], with what happened, a hint, and the exit status.
+pub async fn run(args: Args) -> Result<ExitCode, CliError> {
+    let clock = args.at.map_or_else(Clock::system, Clock::started_at);
+    let context = Context { config: args.config, clock };
+    match args.command {
+        Command::Demo(demo) => demo::run(demo).await,
+        Command::Init(init) => init::run(&init),
+        Command::Check(check) => check::run(&context, &check).await,
+        Command::Migrate(migrate) => init::migrate(&context, &migrate).await,
+        Command::Once(once) => deliver::once(&context, &once).await,
+        Command::Source(source) => source::run(&context, source).await,
+        Command::Topics(topics) => topics::run(&context, topics),
+        Command::Subscribers(subscribers) => subscribers::run(&context, subscribers).await,
+        Command::Digest(digest) => digest::run(&context, digest).await,
+        Command::Deliver(deliver) => deliver::deliver(&context, &deliver).await,
+        Command::Explain(explain) => explain::explain(&context, &explain).await,
+        Command::Audit(audit) => explain::audit(&context, &audit).await,
+        Command::Messages(messages) => messages::run(&context, messages).await,
+    }
+}
+
+/// Logs go to standard error, as `RUST_LOG` asks; warnings where it does not.
+fn start_logging() {
+    use std::io::IsTerminal as _;
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .try_init();
+}

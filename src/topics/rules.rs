@@ -15,9 +15,9 @@ use crate::model::{Language, TopicId};
 pub const EVIDENCE_MAX: usize = 12;
 
 /// The rules that come with the program.
-pub const TOPICS: &str = include_str!("../../config/topics.toml");
+const TOPICS: &str = include_str!("../../config/topics.toml");
 /// The places that come with the program.
-pub const PLACES: &str = include_str!("../../config/places.toml");
+const PLACES: &str = include_str!("../../config/places.toml");
 
 /// Compiled topics and places.
 #[derive(Debug)]
@@ -97,6 +97,11 @@ pub(crate) struct Rule {
 pub(crate) struct Skip;
 
 impl Rules {
+    /// The topics that come with the program, as text.
+    pub const TOPICS: &str = TOPICS;
+    /// The places that come with the program, as text.
+    pub const PLACES: &str = PLACES;
+
     /// Compiles the two files.
     ///
     /// # Errors

@@ -1,0 +1,389 @@
+//! The commands and their arguments. Help texts stand here, beside what they explain.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::ingest::SourceKind;
+use crate::model::{CadenceId, ListId, SourceId, Timestamp};
+use crate::store::MessageState;
+
+/// Reads a public body's news and tells exactly the people who asked, by mail, once, with the
+/// reason why.
+#[derive(Debug, Parser)]
+#[command(name = "banditore", version, max_term_width = 100)]
+pub struct Args {
+    /// The configuration [default: ./banditore.toml, then /etc/banditore/banditore.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Start the clock of this one command at a time, such as 2026-11-25T07:00:00+01:00
+    #[arg(long, global = true, value_name = "TIME", value_parser = time)]
+    pub at: Option<Timestamp>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show everything at work, in one process, without configuration
+    Demo(Demo),
+    /// Write a commented configuration that works
+    Init(Init),
+    /// Look whether configuration, rules, templates, database and relay are as they should be
+    Check(Check),
+    /// Make the database, or bring it to this version's form
+    Migrate(Json),
+    /// Poll what is due, plan what is due, deliver what is due, and end
+    Once(Json),
+    /// Look at sources: try one, list, add, remove, poll
+    #[command(subcommand)]
+    Source(Source),
+    /// Look at topics, and at what the rules find in a text
+    #[command(subcommand)]
+    Topics(Topics),
+    /// Import, export, show, suppress and erase subscribers
+    #[command(subcommand)]
+    Subscribers(Subscribers),
+    /// Plan, preview, run, approve and refuse editions
+    #[command(subcommand)]
+    Digest(Digest),
+    /// Deliver the messages that are due
+    Deliver(Deliver),
+    /// Say why somebody was told an item, or was not
+    Explain(Explain),
+    /// Add up the ledger: fails where a message is missing or too many
+    Audit(Audit),
+    /// Look at messages, send them again, drop them
+    #[command(subcommand)]
+    Messages(Messages),
+}
+
+/// A command whose only option is its output.
+#[derive(Debug, clap::Args)]
+pub struct Json {
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `demo`
+#[derive(Debug, clap::Args)]
+pub struct Demo {
+    /// The port of the page to open; others are chosen freely
+    #[arg(long, default_value_t = 8025)]
+    pub port: u16,
+    /// Keep the data in this folder instead of a temporary one
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Run one whole cycle and end
+    #[arg(long)]
+    pub once: bool,
+    /// With --once: print one JSON document
+    #[arg(long, requires = "once")]
+    pub json: bool,
+    /// Listen on this address
+    #[arg(long, hide = true, default_value_t = Ipv4Addr::LOCALHOST)]
+    pub bind: Ipv4Addr,
+}
+
+/// `init`
+#[derive(Debug, clap::Args)]
+pub struct Init {
+    /// Where to write; nothing that is there is overwritten
+    #[arg(default_value = ".", value_name = "DIR")]
+    pub dir: PathBuf,
+}
+
+/// `check`
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// Do not connect to the relay
+    #[arg(long)]
+    pub offline: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `source …`
+#[derive(Debug, Subcommand)]
+pub enum Source {
+    /// Read a file or an address and show what is found
+    Test {
+        /// A file, or an http, https or file: address
+        #[arg(value_name = "FILE|URL")]
+        target: String,
+        /// How to read it: auto, feed or page
+        #[arg(long, value_parser = kind)]
+        kind: Option<SourceKind>,
+        /// Read it as this source of the configuration is read
+        #[arg(long, value_name = "ID")]
+        source: Option<SourceId>,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the sources and how they are
+    List(Json),
+    /// Add a source to the database
+    Add {
+        /// Its id
+        id: SourceId,
+        /// Its http or https address
+        url: String,
+        /// How to read it: auto, feed or page
+        #[arg(long, value_parser = kind)]
+        kind: Option<SourceKind>,
+        /// Allow an address that is not public
+        #[arg(long)]
+        allow_private_network: bool,
+    },
+    /// End the polling of a source that was added
+    Remove {
+        /// Its id
+        id: SourceId,
+    },
+    /// Poll a source now, or all that are due
+    Poll {
+        /// Its id
+        id: Option<SourceId>,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `topics …`
+#[derive(Debug, Subcommand)]
+pub enum Topics {
+    /// List the topics
+    List(Json),
+    /// Say what a text is about, with the words that made it
+    Explain {
+        /// A file whose first line is the title, or - for standard input
+        file: PathBuf,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Compare the rules with items labelled by hand (JSON Lines)
+    Eval {
+        /// Lines of {"title","text","categories","topics","places"}
+        file: PathBuf,
+        /// Write what the rules found in each item, as JSON Lines
+        #[arg(long, value_name = "OUT.jsonl")]
+        predictions: Option<PathBuf>,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `subscribers …`
+#[derive(Debug, Subcommand)]
+pub enum Subscribers {
+    /// Subscribe the addresses of a CSV file
+    ///
+    /// Columns: email, name, topics, places, words, cadence, language; only email must be there.
+    /// Topics, places and words are separated by semicolons; none stands for all.
+    Import {
+        /// The file
+        file: PathBuf,
+        /// The list they join
+        #[arg(long)]
+        list: ListId,
+        /// How and when they consented; kept with each subscription
+        #[arg(long, default_value = "", value_name = "TEXT")]
+        consent: String,
+        /// Say what would happen and write nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the subscribers of a list as a CSV file that can be imported
+    Export {
+        /// The list
+        #[arg(long)]
+        list: ListId,
+        /// The file [default: standard output]
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Show all that is held about a person
+    Show {
+        /// The address
+        email: String,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Erase a person; a keyed hash stays, so that no import brings the address back
+    Erase {
+        /// The address
+        email: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// Never write to an address again
+    Suppress {
+        /// The address
+        email: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// Let an address be written to again
+    Unsuppress {
+        /// The address
+        email: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// `digest …`
+#[derive(Debug, Subcommand)]
+pub enum Digest {
+    /// Say what the next edition would be, and write nothing
+    Plan {
+        /// The list
+        #[arg(long)]
+        list: ListId,
+        /// The cadence
+        #[arg(long)]
+        cadence: CadenceId,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the mails of the next edition as files, and send nothing
+    Preview {
+        /// The list
+        #[arg(long)]
+        list: ListId,
+        /// The cadence
+        #[arg(long)]
+        cadence: CadenceId,
+        /// Only what this subscriber would get
+        #[arg(long, value_name = "EMAIL")]
+        subscriber: Option<String>,
+        /// The folder for .eml, .html and .txt
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Plan and queue what is due
+    Run(Json),
+    /// Let an edition that waits go out
+    Approve {
+        /// The edition
+        edition: i64,
+        /// Who approves it
+        #[arg(long, value_name = "NAME")]
+        by: String,
+    },
+    /// Refuse an edition that waits
+    #[command(group = clap::ArgGroup::new("entries").required(true))]
+    Refuse {
+        /// The edition
+        edition: i64,
+        /// What it told is not told any more
+        #[arg(long, group = "entries")]
+        drop: bool,
+        /// What it told comes with the next edition
+        #[arg(long = "return", group = "entries")]
+        give_back: bool,
+        /// Who refuses it
+        #[arg(long, value_name = "NAME")]
+        by: String,
+    },
+}
+
+/// `deliver`
+#[derive(Debug, clap::Args)]
+pub struct Deliver {
+    /// Wait for leases and retries, and end when nothing is on its way any more
+    #[arg(long)]
+    pub until_empty: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `explain`
+#[derive(Debug, clap::Args)]
+pub struct Explain {
+    /// The item's id, or the address of its page
+    #[arg(long, value_name = "ID|LINK")]
+    pub item: String,
+    /// The subscriber's address
+    #[arg(long, value_name = "EMAIL")]
+    pub subscriber: String,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `audit`
+#[derive(Debug, clap::Args)]
+pub struct Audit {
+    /// Only this edition
+    #[arg(long, value_name = "ID")]
+    pub edition: Option<i64>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `messages …`
+#[derive(Debug, Subcommand)]
+pub enum Messages {
+    /// List messages
+    List {
+        /// Only those in this state
+        #[arg(long)]
+        state: Option<MessageState>,
+        /// Print JSON Lines
+        #[arg(long)]
+        json: bool,
+    },
+    /// Send messages again that are held, failed, expired or dropped
+    Resend {
+        /// Their ids
+        #[arg(required = true)]
+        ids: Vec<i64>,
+        /// Who wants it
+        #[arg(long, value_name = "NAME")]
+        by: String,
+    },
+    /// Drop messages that are held or wait
+    Drop {
+        /// Their ids
+        #[arg(required = true)]
+        ids: Vec<i64>,
+        /// Who wants it
+        #[arg(long, value_name = "NAME")]
+        by: String,
+    },
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    chrono::DateTime::parse_from_rfc3339(text)
+        .map(Timestamp::from)
+        .map_err(|error| format!("{error}; write it as 2026-11-25T07:00:00+01:00"))
+}
+
+fn kind(text: &str) -> Result<SourceKind, String> {
+    match text {
+        "auto" => Ok(SourceKind::Auto),
+        "feed" => Ok(SourceKind::Feed),
+        "page" => Ok(SourceKind::Page),
+        _ => Err("the kinds are auto, feed and page".to_owned()),
+    }
+}
