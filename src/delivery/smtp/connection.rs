@@ -89,10 +89,10 @@ impl Connection {
     /// be, so it is a doubt.
     ///
     /// # Errors
-    /// Permanent: 5yz, or a message that cannot be said to this server at all. Temporary: 4yz, or
-    /// the connection broke while the final dot cannot have left. Doubt: it broke after. Refused:
-    /// `before_content` said no; the connection is closed, the only way to end DATA without a
-    /// message (RFC 5321 3.8).
+    /// Permanent: 5yz about the message, or a message that cannot be said to this server at all.
+    /// Temporary: 4yz, or the connection broke while the final dot cannot have left. Doubt: it
+    /// broke after. Refused: `before_content` said no; the connection is closed, the only way to
+    /// end DATA without a message (RFC 5321 3.8).
     pub async fn send<F, Fut>(
         &mut self,
         envelope: &Envelope,
@@ -227,10 +227,8 @@ impl Talk {
             Ok(raw) if expected.contains(&raw.code) && !raw.more => Ok(()),
             Ok(raw) => {
                 let reply = parcel.reply(&raw);
-                let after = match reply.is_refusal() && !reply.closes() && !raw.more {
-                    true => After::Reset,
-                    false => After::Close,
-                };
+                let goes_on = reply.is_refusal() && !reply.closes() && !raw.more;
+                let after = if goes_on { After::Reset } else { After::Close };
                 stopped(Failure::replied(stage, kind_of(&reply), reply), after)
             }
             Err(what) => stopped(Failure::temporary(stage, what), After::Close),
@@ -315,7 +313,15 @@ impl Talk {
     }
 }
 
-/// What a reply before or after the content means where it is not the wanted one.
+/// Refusals of whoever is talking, not of the message: the relay wants one to sign in (RFC 4954 6)
+/// or takes no mail at all (RFC 7504 3). A wrong setting must not fail every message for good.
+const ABOUT_THE_RELAY: [u16; 5] = [521, 530, 534, 535, 538];
+
+/// What a reply means for the message where it is not the wanted one.
 fn kind_of(reply: &Reply) -> FailureKind {
-    if (500..600).contains(&reply.code) { FailureKind::Permanent } else { FailureKind::Temporary }
+    match reply.code {
+        code if ABOUT_THE_RELAY.contains(&code) => FailureKind::Temporary,
+        500..600 => FailureKind::Permanent,
+        _ => FailureKind::Temporary,
+    }
 }

@@ -92,10 +92,10 @@ impl Failure {
 
     /// A failure by what the server said.
     pub(super) fn replied(stage: Stage, kind: FailureKind, reply: Reply) -> Self {
-        let what = match kind {
-            FailureKind::Doubt | FailureKind::Refused => format!("unexpected reply: {reply}"),
-            FailureKind::Temporary if !reply.is_refusal() => format!("unexpected reply: {reply}"),
-            FailureKind::Temporary | FailureKind::Permanent => reply.to_string(),
+        let what = if reply.is_refusal() {
+            reply.to_string()
+        } else {
+            format!("unexpected reply: {reply}")
         };
         Self { stage, kind, reply: Some(reply), what }
     }

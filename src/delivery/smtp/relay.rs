@@ -252,10 +252,9 @@ impl Relay {
         let ended = timeout(self.limits.command * 2, opening).await;
         let stage = if seen.sent() == 0 { Stage::Connect } else { Stage::Hello };
         let replies = seen.replies();
-        if let Some(wrong) =
-            replies.iter().zip([220, 250]).find(|(r, code)| r.code != *code || r.more)
-        {
-            return Err(replied(stage, wrong.0));
+        let wanted = |(reply, code): &(&RawReply, u16)| reply.code == *code && !reply.more;
+        if let Some((wrong, _)) = replies.iter().zip([220, 250]).find(|pair| !wanted(pair)) {
+            return Err(replied(stage, wrong));
         }
         match ended {
             Ok(Ok(smtp)) if replies.len() == 2 => Ok(smtp),

@@ -137,10 +137,9 @@ async fn no_reply_to_the_dot_within_its_limit_is_a_doubt() {
 
 #[tokio::test]
 async fn a_reply_later_than_the_content_limit_but_within_its_own_is_read() {
-    let relay_says = "content\nS 250-one\nS 250 two\n";
+    let relay_says = "content\nlate\nS 250-one\nS 250 two\n";
     let server = ScriptedRelay::start([format!("{OPENING}{TO_DATA}{relay_says}{QUIT}")]).await;
-    // No time at all for the content: only the reply's own limit is left.
-    let limits = StageLimits { content: Duration::ZERO, ..limits() };
+    let limits = StageLimits { content: SHORT, ..limits() };
     let mut connection = relay(server.port, limits).open().await.unwrap();
     assert_eq!(send(&mut connection).await.unwrap().text, "one two");
     connection.quit().await;

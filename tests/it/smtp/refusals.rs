@@ -35,6 +35,15 @@ async fn a_refusal_at_any_command_is_told_by_its_class_and_leaves_the_connection
 }
 
 #[tokio::test]
+async fn a_relay_that_wants_one_to_sign_in_fails_no_message_for_good() {
+    let script = format!("{OPENING}C MAIL\nS 530 5.7.0 sign in first\nC RSET\nS 250 ok\n{QUIT}");
+    let (server, mut connection) = opened([script]).await;
+    assert!(send(&mut connection).await.unwrap_err().is_temporary());
+    connection.quit().await;
+    server.heard().await;
+}
+
+#[tokio::test]
 async fn after_421_the_connection_is_not_used_again() {
     for before in ["C MAIL\n", "C MAIL\nS 250 ok\nC RCPT\n", &format!("{TO_DATA}content\n")] {
         let script = format!("{OPENING}{before}S 421 4.3.2 closing\ngone");

@@ -43,8 +43,13 @@ async fn a_reply_without_text_is_understood() {
 
 #[tokio::test]
 async fn a_reply_in_latin_1_is_no_broken_connection() {
-    let reply = answered("latin1 250 2.0.0 il messaggio \u{e8} in coda").await.unwrap();
+    let replies = "content\nlatin1 250-2.0.0 il messaggio \u{e8}\nlate\nS 250 2.0.0 in coda\n";
+    let (server, mut connection) = opened([format!("{OPENING}{TO_DATA}{replies}{QUIT}")]).await;
+    let reply = send(&mut connection).await.unwrap();
     assert_eq!(reply.text, "il messaggio \u{fffd} in coda");
+    assert!(connection.is_usable());
+    connection.quit().await;
+    server.heard().await;
 }
 
 #[tokio::test]

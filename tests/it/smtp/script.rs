@@ -2,12 +2,13 @@
 //!
 //! - `S text`: says the line.
 //! - `C text`: hears a line that begins so.
-//! - `raw text`: says it without a line end; `\\n` in it stands for one.
+//! - `raw text`: says it without a line end; `\n` in it stands for one.
 //! - `latin1 text`: says the line in that encoding.
 //! - `content`: hears content to its final dot.
 //! - `octets N`: hears N octets and no more.
 //! - `tls`: shakes hands.
 //! - `gone`: hears nothing more until the client has closed.
+//! - `late`: lets [`LATE`] go by.
 //! - `mark`: tells who waits at [`ScriptedRelay::marked`] that it has come so far.
 //! - `deaf`: neither hears nor says anything until the test asks for what was heard or
 //!   for the mark.
@@ -28,6 +29,9 @@ use tokio_rustls::TlsAcceptor;
 
 /// Longer than any test; a script that is not followed ends here instead of hanging.
 const SCRIPT_SECONDS_MAX: u64 = 20;
+
+/// How late a relay is that is late; longer than the limits that a test waits out.
+pub const LATE: Duration = Duration::from_millis(250);
 
 /// What one connection brought.
 #[derive(Debug, Default)]
@@ -127,6 +131,7 @@ async fn play(
                 let _ = stream.read_to_end(&mut rest).await;
                 assert_eq!(String::from_utf8_lossy(&rest), "", "the client said more");
             }
+            "late" => tokio::time::sleep(LATE).await,
             "mark" => drop(marked.send_replace(true)),
             "deaf" => drop(ask.wait_for(|asked| *asked).await),
             _ => panic!("no step: {step:?}"),
