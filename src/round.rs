@@ -6,10 +6,9 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::config::SourceSettings;
+use crate::config::{ConfigError, SourceSettings};
 use crate::delivery::smtp::{InvalidRelay, Relay, StageLimits};
 use crate::delivery::{Delivered, Delivery, DeliveryError, Totals};
-use crate::config::ConfigError;
 use crate::editions::PlanError;
 use crate::ingest::{
     FetchError, FetchRequest, Fetched, Fetcher, NewItem, ReadError, TakenIn, Validators, read,
@@ -54,8 +53,11 @@ pub struct RoundReport {
     /// What happened to them.
     #[serde(flatten)]
     pub totals: Totals,
-    /// Sources that could not be read, in words.
+    /// What could not be read or reached, in words.
     pub errors: Vec<String>,
+    /// Whether the relay could not be reached.
+    #[serde(skip)]
+    pub relay_away: bool,
 }
 
 /// Why a round stopped.
@@ -328,6 +330,7 @@ pub async fn once(
         report.totals = delivered.totals;
         if let Some(cause) = delivered.relay_away {
             let smtp = installation.config.require_smtp()?;
+            report.relay_away = true;
             report.errors.push(format!("relay {}:{}: {cause}", smtp.host, smtp.port));
         }
     }

@@ -3,8 +3,8 @@
 
 mod args;
 mod check;
-mod demo;
 mod deliver;
+mod demo;
 mod digest;
 mod error;
 mod explain;

@@ -24,18 +24,16 @@ pub fn print(text: &str) -> Result<(), CliError> {
 
 /// One JSON document.
 pub fn print_json(value: &impl Serialize) -> Result<(), CliError> {
-    let mut text = serde_json::to_string_pretty(value).map_err(|error| {
-        CliError::failed(format!("the answer has no JSON form: {error}"), "")
-    })?;
+    let mut text = serde_json::to_string_pretty(value)
+        .map_err(|error| CliError::failed(format!("the answer has no JSON form: {error}"), ""))?;
     text.push('\n');
     print(&text)
 }
 
 /// One line of JSON Lines.
 pub fn print_json_line(value: &impl Serialize) -> Result<(), CliError> {
-    let mut text = serde_json::to_string(value).map_err(|error| {
-        CliError::failed(format!("the answer has no JSON form: {error}"), "")
-    })?;
+    let mut text = serde_json::to_string(value)
+        .map_err(|error| CliError::failed(format!("the answer has no JSON form: {error}"), ""))?;
     text.push('\n');
     print(&text)
 }

@@ -91,11 +91,7 @@ pub async fn audit(store: &Store, only: Option<i64>, zone: Tz) -> Result<Audit, 
     Ok(Audit { balanced: editions.iter().all(|edition| edition.balanced), editions })
 }
 
-async fn sums(
-    tx: &mut Tx<'_>,
-    edition: &EditionRow,
-    zone: Tz,
-) -> Result<EditionSums, StoreError> {
+async fn sums(tx: &mut Tx<'_>, edition: &EditionRow, zone: Tz) -> Result<EditionSums, StoreError> {
     let counts: BTreeMap<MessageState, i64> =
         tx.message_counts(edition.id).await?.into_iter().collect();
     let messages: BTreeMap<&'static str, i64> = MessageState::ALL

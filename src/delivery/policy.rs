@@ -13,7 +13,10 @@ pub const RETRY_SECONDS_MAX: i64 = 4 * 3600;
 const JITTER_PERCENT: i64 = 20;
 
 /// Why a claimed message is not sent after all, if so: looked at again at the last moment.
-pub fn unsendable(message: &ClaimedMessage, now: Timestamp) -> Option<(MessageState, &'static str)> {
+pub fn unsendable(
+    message: &ClaimedMessage,
+    now: Timestamp,
+) -> Option<(MessageState, &'static str)> {
     if message.address.is_none() {
         return Some((MessageState::Cancelled, "erased"));
     }

@@ -1,8 +1,8 @@
 //! Why an edition could not be planned.
 
 use crate::audience::InvalidAddress;
-use crate::rendering::{ClosingError, TemplateError};
 use crate::rendering::mime::HeaderError;
+use crate::rendering::{ClosingError, TemplateError};
 use crate::store::StoreError;
 
 use super::InvalidSchedule;

@@ -97,7 +97,8 @@ pub async fn take_in(
 /// page and title where several items share one, else the title.
 fn identities(items: &[ReadItem]) -> Vec<String> {
     let mut shared: BTreeMap<&str, usize> = BTreeMap::new();
-    for link in items.iter().filter(|item| item.id.is_none()).filter_map(|item| item.link.as_deref())
+    for link in
+        items.iter().filter(|item| item.id.is_none()).filter_map(|item| item.link.as_deref())
     {
         *shared.entry(link).or_default() += 1;
     }

@@ -26,6 +26,9 @@ statements! {
         ORDER BY e.position";
     FIRST_PLACED_AFTER = "SELECT placed_at FROM entry WHERE position > $1
         ORDER BY position LIMIT 1";
+    ITEM_AT = "SELECT e.item_id, r.title FROM entry e
+        JOIN revision r ON r.item_id = e.item_id AND r.revision = e.revision
+        WHERE e.position = $1";
     ENTRIES_OF_ITEM = "SELECT position, revision, reason, source_id, placed_at FROM entry
         WHERE item_id = $1 AND position IS NOT NULL ORDER BY position";
     INSERT_MATCH = "INSERT INTO item_match
@@ -142,6 +145,12 @@ impl Tx<'_> {
     ) -> Result<Option<Timestamp>, StoreError> {
         let row = self.row(FIRST_PLACED_AFTER, values![position]).await?;
         row.map(|row| row.time("placed_at")).transpose()
+    }
+
+    /// The item of the entry at a position: its id and the title that is told.
+    pub async fn item_at(&mut self, position: i64) -> Result<Option<(i64, String)>, StoreError> {
+        let row = self.row(ITEM_AT, values![position]).await?;
+        row.map(|row| Ok((row.int("item_id")?, row.text("title")?))).transpose()
     }
 
     /// The positions at which an item stands in the stream: position, revision, reason, source, time.

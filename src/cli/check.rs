@@ -1,0 +1,131 @@
+//! `check`: whether all that an installation needs is as it should be.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::error::{FAILED, USAGE};
+use super::output::{print, print_json};
+use super::{CliError, Context, args};
+use crate::config::Config;
+use crate::delivery::smtp::{Relay, StageLimits};
+use crate::installation::{OpenError, load_rules};
+use crate::rendering::Templates;
+use crate::store::{Store, StoreError};
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    what: &'static str,
+    ok: bool,
+    detail: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    hint: String,
+    #[serde(skip)]
+    code: u8,
+}
+
+#[derive(Serialize)]
+struct Findings {
+    ok: bool,
+    checks: Vec<Finding>,
+}
+
+impl Finding {
+    fn good(what: &'static str, detail: impl Into<String>) -> Self {
+        Self { what, ok: true, detail: detail.into(), hint: String::new(), code: 0 }
+    }
+
+    fn bad(what: &'static str, error: CliError) -> Self {
+        Self { what, ok: false, detail: error.what, hint: error.hint, code: error.code }
+    }
+
+    fn of(what: &'static str, result: Result<String, CliError>) -> Self {
+        result.map_or_else(|error| Self::bad(what, error), |detail| Self::good(what, detail))
+    }
+}
+
+/// Looks at everything and says what it found; fails where something is not as it should be.
+pub async fn run(context: &Context, args: &args::Check) -> Result<ExitCode, CliError> {
+    let mut checks = Vec::new();
+    match Config::load(context.config.as_deref()) {
+        Err(error) => checks.push(Finding::bad("configuration", error.into())),
+        Ok(config) => {
+            let (sources, lists) = (config.sources.len(), config.lists.len());
+            let detail = format!("{sources} source(s), {lists} list(s)");
+            checks.push(Finding::good("configuration", detail));
+            checks.push(Finding::of("topics and places", rules(&config)));
+            checks.push(Finding::of("templates", templates()));
+            checks.push(Finding::of("database", database(&config).await));
+            if !args.offline {
+                checks.push(Finding::of("relay", relay(&config).await));
+            }
+        }
+    }
+    let code = checks.iter().map(|check| check.code).max().unwrap_or(0);
+    if args.json {
+        print_json(&Findings { ok: code == 0, checks })?;
+    } else {
+        for check in &checks {
+            let mark = if check.ok { "ok" } else { "error" };
+            print(&format!("{mark}: {}: {}\n", check.what, check.detail))?;
+            if !check.hint.is_empty() {
+                print(&format!("hint: {}\n", check.hint))?;
+            }
+        }
+    }
+    Ok(ExitCode::from(code))
+}
+
+fn rules(config: &Config) -> Result<String, CliError> {
+    let rules = load_rules(config)?;
+    let (topics, places) = (rules.topics().len(), rules.places().len());
+    Ok(format!("{topics} topics, {places} places, version {}", rules.version()))
+}
+
+fn templates() -> Result<String, CliError> {
+    Templates::embedded().map_err(OpenError::from)?;
+    Ok("every block renders in every language".to_owned())
+}
+
+async fn database(config: &Config) -> Result<String, CliError> {
+    let url = &config.database_url;
+    let path = url.strip_prefix("sqlite://").map(Path::new);
+    // Opening would make the file; a check makes nothing.
+    if let Some(path) = path.filter(|path| !path.exists()) {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if folder.is_none_or(Path::exists) {
+            return Ok("not made yet; `banditore migrate` makes it".to_owned());
+        }
+        let cause = "its folder does not exist".to_owned();
+        return Err(StoreError::Unreachable { url: url.clone(), cause }.into());
+    }
+    let store = Store::open(url, config.delivery.durability).await?;
+    let checked = store.require_migrated().await;
+    store.close().await;
+    checked?;
+    Ok("reachable, and of this version".to_owned())
+}
+
+async fn relay(config: &Config) -> Result<String, CliError> {
+    let smtp = config.require_smtp()?;
+    let place = format!("{}:{}", smtp.host, smtp.port);
+    let relay = Relay::new(smtp, "localhost".to_owned(), StageLimits::default());
+    let relay = relay.map_err(|error| CliError {
+        what: error.to_string(),
+        hint: "look at [smtp] in the configuration".to_owned(),
+        code: USAGE,
+    })?;
+    match relay.open().await {
+        Ok(connection) => {
+            connection.quit().await;
+            Ok(format!("{place} answers"))
+        }
+        Err(failure) => Err(CliError {
+            what: format!("{place}: {failure}"),
+            hint: "look at [smtp] host, port and tls, and whether the relay is up".to_owned(),
+            code: FAILED,
+        }),
+    }
+}

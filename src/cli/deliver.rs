@@ -1,0 +1,64 @@
+//! `once` and `deliver`.
+
+use std::process::ExitCode;
+
+use tokio::sync::watch;
+
+use super::error::FAILED;
+use super::output::{follow_delivery, print, print_json};
+use super::{CliError, Context, args};
+use crate::delivery::Totals;
+use crate::round::{self, RoundError};
+
+/// A whole round: poll, plan, deliver.
+pub async fn once(context: &Context, args: &args::Json) -> Result<ExitCode, CliError> {
+    let installation = context.open().await?;
+    let (progress, totals) = watch::channel(Totals::default());
+    follow_delivery(totals);
+    let report = round::once(&installation, progress).await?;
+    installation.store.close().await;
+    for error in &report.errors {
+        eprintln!("warning: {error}");
+    }
+    if args.json {
+        print_json(&report)?;
+    } else {
+        print(&format!(
+            "polled {}, new items {}, editions {}, messages {}\n{}",
+            report.polled,
+            report.new_items,
+            report.editions,
+            report.messages,
+            sentence(report.totals)
+        ))?;
+    }
+    let away = report.relay_away && report.totals.accepted == 0;
+    Ok(if away { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
+}
+
+/// Delivers what is due.
+pub async fn deliver(context: &Context, args: &args::Deliver) -> Result<ExitCode, CliError> {
+    let installation = context.open().await?;
+    let (progress, totals) = watch::channel(Totals::default());
+    follow_delivery(totals);
+    let delivered = round::deliver(&installation, args.until_empty, progress).await?;
+    installation.store.close().await;
+    if args.json {
+        print_json(&delivered.totals)?;
+    } else {
+        print(&sentence(delivered.totals))?;
+    }
+    match delivered.relay_away {
+        Some(cause) if delivered.totals.accepted == 0 && !args.until_empty => {
+            let smtp = installation.config.require_smtp()?;
+            let relay = format!("{}:{}", smtp.host, smtp.port);
+            Err(RoundError::RelayAway { relay, cause }.into())
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn sentence(totals: Totals) -> String {
+    let Totals { accepted, deferred, failed, in_doubt } = totals;
+    format!("accepted {accepted}, deferred {deferred}, failed {failed}, in doubt {in_doubt}\n")
+}

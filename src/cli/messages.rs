@@ -1,0 +1,101 @@
+//! `messages …`
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::output::{print, print_json_line};
+use super::{CliError, Context, args};
+use crate::audience::public_id;
+use crate::editions::DIGEST_LIFETIME_SECONDS;
+use crate::installation::Installation;
+use crate::store::MessageState;
+
+/// Messages read in one go.
+const MESSAGES_A_PAGE: i64 = 1_000;
+
+/// Runs one of the commands.
+pub async fn run(context: &Context, command: args::Messages) -> Result<ExitCode, CliError> {
+    let installation = context.open().await?;
+    match command {
+        args::Messages::List { state, json } => list(&installation, state, json).await,
+        args::Messages::Resend { ids, by } => decide(&installation, &ids, &by, true).await,
+        args::Messages::Drop { ids, by } => decide(&installation, &ids, &by, false).await,
+    }
+}
+
+async fn list(
+    installation: &Installation,
+    state: Option<MessageState>,
+    json: bool,
+) -> Result<ExitCode, CliError> {
+    let zone = installation.config.site.timezone;
+    let mut after = 0;
+    loop {
+        let mut tx = installation.store.read().await?;
+        let page = tx.messages_after(after, state, MESSAGES_A_PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = last.id;
+        for message in page {
+            let attempts = tx.attempts(message.id).await?;
+            let reply = attempts.last().and_then(|attempt| attempt.reply.clone());
+            let subscriber = public_id(message.subscriber_id);
+            if json {
+                print_json_line(&json!({
+                    "id": message.id,
+                    "message_id":
+                        installation.keys.message_id(message.edition_id, message.subscriber_id),
+                    "edition": message.edition_id,
+                    "subscriber": subscriber,
+                    "state": message.state,
+                    "cause": message.cause,
+                    "attempts": message.attempts,
+                    "created": message.created_at.rfc3339(zone),
+                    "next_try": message.next_try_at.rfc3339(zone),
+                    "reply": reply,
+                }))?;
+            } else {
+                let cause = message.cause.as_deref().or(reply.as_deref()).unwrap_or_default();
+                print(&format!(
+                    "{} edition {} to {subscriber}: {} {cause}\n",
+                    message.id, message.edition_id, message.state
+                ))?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Sends messages again, or drops them, because a named person wants it. All of them or none.
+async fn decide(
+    installation: &Installation,
+    ids: &[i64],
+    by: &str,
+    resend: bool,
+) -> Result<ExitCode, CliError> {
+    let now = installation.clock.now();
+    let mut tx = installation.store.write().await?;
+    for id in ids {
+        let message = tx.message(*id).await?.ok_or_else(|| {
+            let hint = "`banditore messages list` shows what there is";
+            CliError::failed(format!("there is no message {id}"), hint)
+        })?;
+        let decided = if resend {
+            let expires = now.plus(DIGEST_LIFETIME_SECONDS);
+            tx.reopen_edition(message.edition_id).await?;
+            tx.resend_by_name(*id, &format!("sent again by {by}"), now, expires).await?
+        } else {
+            tx.drop_by_name(*id, &format!("dropped by {by}"), now).await?
+        };
+        if !decided {
+            return Err(CliError::failed(
+                format!("message {id} is {}, and that cannot be changed so", message.state),
+                "nothing was changed; take it out of the list",
+            ));
+        }
+    }
+    tx.commit().await?;
+    let done = if resend { "queued again" } else { "dropped" };
+    print(&format!("{} message(s) {done}\n", ids.len()))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,328 @@
+//! `subscribers …`
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::output::{bar, print, print_json};
+use super::{CliError, Context, args};
+use crate::audience::{
+    self, EmailAddress, ImportReport, ImportSettings, REFUSED_SHOWN_MAX, public_id,
+};
+use crate::installation::Installation;
+use crate::model::{CadenceId, ListId, PlaceId, TopicId};
+use crate::store::{StoredSubscription, Tx};
+use crate::topics::phrase_key;
+
+/// Subscriptions that an export reads in one go.
+const SUBSCRIPTIONS_A_PAGE: i64 = 1_000;
+/// Refused rows that are printed for people; `--json` has all.
+const REFUSED_PRINTED_MAX: usize = 20;
+
+/// Runs one of the commands.
+pub async fn run(context: &Context, command: args::Subscribers) -> Result<ExitCode, CliError> {
+    let installation = context.open().await?;
+    match command {
+        args::Subscribers::Import { file, list, consent, dry_run, json } => {
+            let report = import(&installation, &file, &list, &consent, dry_run).await?;
+            print_report(&report, dry_run, json)
+        }
+        args::Subscribers::Export { list, out } => {
+            export(&installation, &list, out.as_deref()).await
+        }
+        args::Subscribers::Show { email, json } => {
+            show(&installation, &address(&email)?, json).await
+        }
+        args::Subscribers::Erase { email, reason } => {
+            erase(&installation, &address(&email)?, &reason).await
+        }
+        args::Subscribers::Suppress { email, reason } => {
+            suppress(&installation, &address(&email)?, &reason).await
+        }
+        args::Subscribers::Unsuppress { email, reason } => {
+            unsuppress(&installation, &address(&email)?, &reason).await
+        }
+    }
+}
+
+/// An address given as an argument.
+pub(super) fn address(text: &str) -> Result<EmailAddress, CliError> {
+    text.parse().map_err(|error| {
+        CliError::usage(format!("{text:?}: {error}"), "write it as name@example.org")
+    })
+}
+
+/// The cadences of a list that is there.
+pub(super) async fn cadences_of(
+    tx: &mut Tx<'_>,
+    list: &ListId,
+) -> Result<Vec<CadenceId>, CliError> {
+    let cadences: Vec<CadenceId> = tx
+        .cadences()
+        .await?
+        .into_iter()
+        .filter(|row| row.list_id == *list)
+        .map(|row| row.cadence)
+        .collect();
+    if cadences.is_empty() {
+        let known: Vec<String> = tx.lists().await?.iter().map(|list| list.id.to_string()).collect();
+        let hint = format!("the lists are {}", known.join(", "));
+        return Err(CliError::usage(format!("there is no list {list}"), hint));
+    }
+    Ok(cadences)
+}
+
+async fn import(
+    installation: &Installation,
+    file: &Path,
+    list: &ListId,
+    consent: &str,
+    dry_run: bool,
+) -> Result<ImportReport, CliError> {
+    let mut tx = installation.store.read().await?;
+    let cadences = cadences_of(&mut tx, list).await?;
+    drop(tx);
+    let daily = cadences.iter().find(|cadence| cadence.as_str() == "daily");
+    let calendar = cadences.iter().find(|cadence| cadence.as_str() != "immediate");
+    let default_cadence = daily.or(calendar).unwrap_or(&cadences[0]);
+    let topics: BTreeSet<TopicId> =
+        installation.rules.topics().iter().map(|topic| topic.id.clone()).collect();
+    let mut places: BTreeMap<String, PlaceId> = BTreeMap::new();
+    for place in installation.rules.places() {
+        places.insert(place.name.to_lowercase(), place.id.clone());
+        places.insert(place.id.to_string(), place.id.clone());
+    }
+    let opened = std::fs::File::open(file).map_err(|error| {
+        let hint = "look whether the file is there and may be read by this user";
+        CliError::failed(format!("{}: {error}", file.display()), hint)
+    })?;
+    let octets = opened.metadata().map_or(0, |metadata| metadata.len());
+    // Nobody knows the rows before they are read; a row of this kind has some fifty octets.
+    let progress = bar(octets / 50, "importing");
+    let settings = ImportSettings {
+        list,
+        cadences: &cadences,
+        default_cadence,
+        topics: &topics,
+        places: &places,
+        default_language: installation.config.site.locale,
+        consent,
+        phrase_key,
+        dry_run,
+    };
+    let now = installation.clock.now();
+    let (store, keys) = (&installation.store, &installation.keys);
+    let report = audience::import(store, keys, opened, &settings, now, |rows| {
+        progress.set_position(rows);
+    })
+    .await;
+    progress.finish_and_clear();
+    Ok(report?)
+}
+
+fn print_report(report: &ImportReport, dry_run: bool, json: bool) -> Result<ExitCode, CliError> {
+    if json {
+        print_json(report)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let ImportReport { rows, imported, updated, unchanged, refused_rows, .. } = report;
+    let would = if dry_run { "nothing was written; it would be: " } else { "" };
+    print(&format!(
+        "{would}rows {rows}, imported {imported}, updated {updated}, unchanged {unchanged}, \
+         refused {refused_rows}\n"
+    ))?;
+    for refused in report.refused.iter().take(REFUSED_PRINTED_MAX) {
+        print(&format!("line {}: {}\n", refused.line, refused.reason))?;
+    }
+    if report.refused.len() > REFUSED_PRINTED_MAX {
+        print(&format!("… --json lists up to {REFUSED_SHOWN_MAX} of them\n"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn export(
+    installation: &Installation,
+    list: &ListId,
+    out: Option<&Path>,
+) -> Result<ExitCode, CliError> {
+    let failed = |error: &dyn std::fmt::Display| {
+        CliError::failed(format!("the file cannot be written: {error}"), "is the disk full?")
+    };
+    let mut tx = installation.store.read().await?;
+    cadences_of(&mut tx, list).await?;
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer
+        .write_record(["email", "name", "topics", "places", "words", "cadence", "language"])
+        .map_err(|error| failed(&error))?;
+    let mut after = 0;
+    loop {
+        let page = tx.subscriptions_after(list, after, SUBSCRIPTIONS_A_PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = last.id;
+        for held in page.iter().filter(|held| held.state != audience::ENDED) {
+            if let Some(row) = export_row(&mut tx, held).await? {
+                writer.write_record(row).map_err(|error| failed(&error))?;
+            }
+        }
+    }
+    let text = writer.into_inner().map_err(|error| failed(&error))?;
+    match out {
+        Some(path) => std::fs::write(path, text).map_err(|error| failed(&error))?,
+        None => print(&String::from_utf8_lossy(&text))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn export_row(
+    tx: &mut Tx<'_>,
+    held: &StoredSubscription,
+) -> Result<Option<[String; 7]>, CliError> {
+    let Some(subject) = tx.subject(held.subscriber).await? else { return Ok(None) };
+    let Some(address) = subject.address else { return Ok(None) };
+    let Some(profile) = tx.profile(held.profile).await? else { return Ok(None) };
+    let words: Vec<String> =
+        tx.words_of(held.id).await?.into_iter().map(|(_, phrase)| phrase).collect();
+    let topics: Vec<String> = profile.topics.iter().map(ToString::to_string).collect();
+    let places: Vec<String> = profile.places.iter().map(ToString::to_string).collect();
+    Ok(Some([
+        address,
+        subject.name.unwrap_or_default(),
+        topics.join(";"),
+        places.join(";"),
+        words.join(";"),
+        held.cadence.to_string(),
+        profile.language.to_string(),
+    ]))
+}
+
+async fn show(
+    installation: &Installation,
+    address: &EmailAddress,
+    json: bool,
+) -> Result<ExitCode, CliError> {
+    let zone = installation.config.site.timezone;
+    let hash = installation.keys.address_hash(address);
+    let mut tx = installation.store.read().await?;
+    let suppression = tx.suppression(&hash).await?;
+    let subject = tx.subject_by_hash(&hash).await?;
+    let mut subscriptions = Vec::new();
+    let mut messages = Vec::new();
+    if let Some(subject) = &subject {
+        for held in tx.subscriptions_of(subject.id).await? {
+            let profile = tx.profile(held.profile).await?;
+            let words = tx.words_of(held.id).await?;
+            let consents = tx.consents_of(held.id).await?;
+            subscriptions.push(json!({
+                "list": held.list,
+                "cadence": held.cadence,
+                "state": held.state,
+                "since": held.created_at.rfc3339(zone),
+                "all_topics": profile.as_ref().is_some_and(|profile| profile.all_topics),
+                "topics": profile.as_ref().map(|profile| profile.topics.clone()),
+                "places": profile.as_ref().map(|profile| profile.places.clone()),
+                "language": profile.as_ref().map(|profile| profile.language),
+                "words": words.iter().map(|(_, phrase)| phrase).collect::<Vec<_>>(),
+                "consents": consents.iter().map(|(way, proof, at)| json!({
+                    "way": way, "proof": proof, "at": at.rfc3339(zone),
+                })).collect::<Vec<_>>(),
+            }));
+        }
+        for message in tx.messages_of(subject.id).await? {
+            messages.push(json!({
+                "id": message.id,
+                "edition": message.edition_id,
+                "state": message.state,
+                "created": message.created_at.rfc3339(zone),
+            }));
+        }
+    }
+    let document = json!({
+        "known": subject.is_some(),
+        "id": subject.as_ref().map(|subject| public_id(subject.id)),
+        "address": subject.as_ref().and_then(|subject| subject.address.clone()),
+        "name": subject.as_ref().and_then(|subject| subject.name.clone()),
+        "suppressed": suppression.as_ref().map(|held| json!({
+            "cause": held.cause, "reason": held.reason, "since": held.since.rfc3339(zone),
+        })),
+        "subscriptions": subscriptions,
+        "messages": messages,
+    });
+    if json {
+        print_json(&document)?;
+    } else {
+        print(&describe(&document))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The same for people: a line a fact.
+fn describe(document: &serde_json::Value) -> String {
+    let mut text = String::new();
+    if document["known"] != true {
+        text.push_str("this address is not known\n");
+    }
+    for key in ["id", "address", "name"] {
+        if let Some(value) = document[key].as_str() {
+            text.push_str(&format!("{key}: {value}\n"));
+        }
+    }
+    if let Some(cause) = document["suppressed"]["cause"].as_str() {
+        let reason = document["suppressed"]["reason"].as_str().unwrap_or_default();
+        text.push_str(&format!("suppressed: {cause}, {reason}\n"));
+    }
+    for held in document["subscriptions"].as_array().into_iter().flatten() {
+        text.push_str(&format!("subscription: {held}\n"));
+    }
+    for message in document["messages"].as_array().into_iter().flatten() {
+        text.push_str(&format!("message: {message}\n"));
+    }
+    text
+}
+
+async fn erase(
+    installation: &Installation,
+    address: &EmailAddress,
+    reason: &str,
+) -> Result<ExitCode, CliError> {
+    let now = installation.clock.now();
+    let mut tx = installation.store.write().await?;
+    let known = audience::erase(&mut tx, &installation.keys, address, reason, now).await?;
+    tx.commit().await?;
+    print(if known {
+        "erased; the address stays suppressed by a keyed hash\n"
+    } else {
+        "the address was not known; it is suppressed by a keyed hash from now on\n"
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn suppress(
+    installation: &Installation,
+    address: &EmailAddress,
+    reason: &str,
+) -> Result<ExitCode, CliError> {
+    let now = installation.clock.now();
+    let mut tx = installation.store.write().await?;
+    audience::suppress(&mut tx, &installation.keys, address, reason, now).await?;
+    tx.commit().await?;
+    print("suppressed: nothing is sent to this address any more\n")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn unsuppress(
+    installation: &Installation,
+    address: &EmailAddress,
+    reason: &str,
+) -> Result<ExitCode, CliError> {
+    tracing::info!(reason, "an address is written to again");
+    let mut tx = installation.store.write().await?;
+    let was = audience::unsuppress(&mut tx, &installation.keys, address).await?;
+    tx.commit().await?;
+    if !was {
+        return Err(CliError::failed("the address was not suppressed", "nothing was changed"));
+    }
+    print("not suppressed any more\n")?;
+    Ok(ExitCode::SUCCESS)
+}
