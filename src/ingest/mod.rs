@@ -7,9 +7,11 @@ mod dates;
 mod feed;
 mod fetch;
 mod html;
+mod markup;
 mod page;
 mod read;
 mod repair;
+mod vocabulary;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -72,6 +74,8 @@ pub struct Reading {
     pub kind: ReadingKind,
     /// The feed's or page's own title.
     pub title: Option<String>,
+    /// Absolute address of the site's page that it belongs to.
+    pub link: Option<String>,
     /// Its items, in the order of the answer.
     pub items: Vec<ReadItem>,
     /// What had to be repaired or left out, for a person to read.

@@ -116,7 +116,8 @@ pub(super) fn read_page(
         }
     }
     let title = page_title(&html);
-    Ok(Reading { kind: ReadingKind::Page, title, items, warnings: Vec::new() })
+    let link = Some(String::from(base));
+    Ok(Reading { kind: ReadingKind::Page, title, link, items, warnings: Vec::new() })
 }
 
 fn item(
