@@ -66,7 +66,7 @@ impl Cleaner {
     }
 
     /// Cleans HTML. What is longer than [`HTML_OCTETS_MAX`] is cut; what breaks the bounds of
-    /// [`measure`] is taken as text.
+    /// [`HtmlTooMuch`](super::HtmlTooMuch) is taken as text.
     pub fn clean(&self, html: &str) -> Cleaned {
         let mut warning = None;
         let html = html.trim();

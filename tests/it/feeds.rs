@@ -323,6 +323,7 @@ fn what_is_no_feed_is_a_clear_error_with_a_hint() {
             SourceKind::Auto,
             "the answer is neither a feed nor an HTML page; it begins with \"ciao\"",
         ),
+        ("<?xml version=\"1.0\"?><urlset/>", SourceKind::Auto, "the answer is neither a feed"),
         ("{\"a\": 1}", SourceKind::Auto, "the feed cannot be read: unable to parse JSON: "),
         (
             "<rss version=\"2.0\"></rss>",

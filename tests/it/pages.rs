@@ -189,6 +189,48 @@ fn selectors(pairs: &[(&str, &str)]) -> PageSelectors {
 }
 
 #[test]
+fn an_item_without_a_date_of_its_own_gets_none_from_its_text_or_its_neighbours() {
+    let item = |title: &str, text: &str, date: &str| {
+        format!("<article><h2><a href=/{title}>{title}</a></h2><p>{text}</p>{date}</article>")
+    };
+    let page = [
+        item("Primo", "Testo", "<p class=date>22/11/2022</p>"),
+        item("Secondo", "Domande entro il <strong>30/11/2022</strong>.", ""),
+        item("Terzo", "Testo", "<p class=date>18/11/2022</p>"),
+        item("Quarto", "Testo", "<p class=date>15/11/2022</p>"),
+    ]
+    .concat();
+    let reading = read_page(page.as_bytes(), &PageSelectors::default()).unwrap();
+    insta::assert_snapshot!(seen(&reading), @r"
+    2022-11-22 00:00 | Primo | /Primo | Testo
+    - | Secondo | /Secondo | Domande entro il 30/11/2022.
+    2022-11-18 00:00 | Terzo | /Terzo | Testo
+    2022-11-15 00:00 | Quarto | /Quarto | Testo
+    ");
+}
+
+#[test]
+fn a_single_article_is_a_list_of_one() {
+    let page = "<h1>Notizie</h1><article><h2><a href=/1>Avviso</a></h2><p>Testo</p>
+                <p class=date>22/11/2022</p></article>";
+    let reading = read_page(page.as_bytes(), &PageSelectors::default()).unwrap();
+    assert_eq!(seen(&reading), "2022-11-22 00:00 | Avviso | /1 | Testo\n");
+}
+
+#[test]
+fn a_line_that_says_when_and_by_whom_it_was_published_is_a_date() {
+    let item = |n: u8| {
+        format!("<div><h4>Avviso {n}</h4><p>Pubblicato il {n}/11/2022 da Ufficio stampa</p></div>")
+    };
+    let page = format!("<div>{}{}</div>", item(9), item(7));
+    let reading = read_page(page.as_bytes(), &PageSelectors::default()).unwrap();
+    assert_eq!(
+        seen(&reading),
+        "2022-11-09 00:00 | Avviso 9 | - |\n2022-11-07 00:00 | Avviso 7 | - |\n"
+    );
+}
+
+#[test]
 fn selectors_name_the_parts_and_any_of_them_may_be_missing() {
     let page = "<div class=a><b>Avviso uno</b> <i>entro il 3/5/2026</i> <u>2/4/26</u>
         <a href=/1>x</a><p>Testo <em>uno</em></p></div>
@@ -233,6 +275,11 @@ fn a_page_nested_without_end_or_of_endless_tags_is_refused() {
     let many = format!("<html>{}", "<p>22/11/2022".repeat(100_000));
     let error = read_page(many.as_bytes(), &PageSelectors::default()).unwrap_err();
     assert_eq!(error, ReadError::Page(HtmlTooMuch::Tags));
+    // A parser opens what is left open again in every paragraph.
+    let open: String = (0..400).map(|n| format!("<p><b class=c{n}>")).collect();
+    let repeated = format!("<html>{open}{}", "<p>22/11/2022".repeat(50_000));
+    let error = read_page(repeated.as_bytes(), &PageSelectors::default()).unwrap_err();
+    assert_eq!(error, ReadError::Page(HtmlTooMuch::Elements));
 }
 
 proptest! {

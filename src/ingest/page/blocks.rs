@@ -59,12 +59,28 @@ pub(super) fn repeated(document: &Document<'_>, eyes: &Eyes) -> Vec<Found> {
         let start = |groups: &[Group]| groups.first().map(|group| group.start);
         score(a).total_cmp(&score(b)).then(start(a).cmp(&start(b)))
     });
+    let groups = best.unwrap_or_else(|| vec![single(document, &signs, &marks, eyes)]);
     let mut found: Vec<Found> =
-        best.into_iter().flatten().flat_map(|group| group.found.into_iter().flatten()).collect();
+        groups.into_iter().flat_map(|group| group.found.into_iter().flatten()).collect();
     found.sort_by_key(|found| found.block.start);
     // An undated block of the list is an item only if everything else says so.
     found.retain(|found| found.date.is_some() || found.title.said);
     found
+}
+
+/// Where nothing repeats: an article (HTML 4.3.2) with a date, which is not the page itself, is a
+/// list of one.
+fn single(document: &Document<'_>, signs: &Signs, marks: &[Mark], eyes: &Eyes) -> Group {
+    let articles = (0..document.nodes.len()).filter(|at| {
+        let inside = || &document.nodes[document.part(*at)];
+        let dated =
+            || marks.iter().any(|mark| mark.said && document.part(*at).contains(&mark.part.start));
+        document.nodes[*at].name() == "article"
+            && !inside().iter().any(|node| node.name() == "h1")
+            && dated()
+    });
+    let blocks = articles.take(1).map(|at| document.part(at)).collect();
+    Group::new(document, signs, blocks, marks, eyes)
 }
 
 /// Whether a node stands in the frame of the page rather than in what it is about.
@@ -195,60 +211,42 @@ impl Group {
         marks: &[Mark],
         eyes: &Eyes,
     ) -> Self {
-        let inside = |block: &Range<usize>| {
-            let first = marks.partition_point(|mark| mark.part.start < block.start);
-            let beyond = marks.partition_point(|mark| mark.part.start < block.end);
-            &marks[first..beyond.max(first)]
-        };
-        // The date that stands where most blocks have one is the item's own; dates in its text
-        // stand anywhere.
-        let mut ways: HashMap<Vec<u32>, usize> = HashMap::new();
-        for block in &blocks {
-            let own: BTreeSet<Vec<u32>> =
-                inside(block).iter().map(|mark| way(document, signs, block, mark)).collect();
-            own.into_iter().for_each(|way| *ways.entry(way).or_default() += 1);
+        let dated: Vec<Vec<Dated<'_>>> =
+            blocks.iter().map(|block| dates_in(document, signs, block, marks)).collect();
+        // In how many blocks a date stands at the end of the same way.
+        let mut often: HashMap<&[u32], usize> = HashMap::new();
+        for dates in &dated {
+            let ways: BTreeSet<&[u32]> = dates.iter().map(|date| date.way.as_slice()).collect();
+            ways.into_iter().for_each(|way| *often.entry(way).or_default() += 1);
         }
-        let start = blocks.first().map_or(0, |block| block.start);
         let headed = |block: &Range<usize>| {
             document.nodes[block.clone()].iter().any(|node| node.name() == "h1")
         };
         // One first heading among many blocks is the page's: that block is no item.
         let is_page = blocks.len() > 1 && blocks.iter().filter(|block| headed(block)).count() == 1;
+        let start = blocks.first().map_or(0, |block| block.start);
         let mut group =
             Self { found: Vec::new(), dated: 0, said: 0, repeats: 0, path: Vec::new(), start };
-        let mut best = 0;
-        for block in blocks {
-            let mut own: Option<(usize, bool, Vec<u32>, &Mark)> = None;
-            let mut repeats = 0;
-            for mark in inside(&block) {
-                let way = way(document, signs, &block, mark);
-                let often = ways[&way];
-                match &own {
-                    Some((most, said, _, _)) if (often, mark.said) < (*most, *said) => {}
-                    Some((.., same, _)) if *same == way => repeats += 1,
-                    Some((most, said, _, _)) if (often, mark.said) == (*most, *said) => {}
-                    _ => {
-                        own = Some((often, mark.said, way, mark));
-                        repeats = 1;
-                    }
-                }
-            }
-            let dates: Vec<Range<usize>> = inside(&block).iter().map(|m| m.part.clone()).collect();
-            let title = parts::title(document, &block, &dates, eyes);
+        let mut most = 0;
+        for (block, dates) in blocks.into_iter().zip(&dated) {
+            let parts: Vec<Range<usize>> =
+                dates.iter().map(|date| date.mark.part.clone()).collect();
+            let title = parts::title(document, &block, &parts, eyes);
             let Some(title) = title.filter(|_| !(is_page && headed(&block))) else {
                 group.found.push(None);
                 continue;
             };
-            let date = own.as_ref().map(|(.., mark)| (mark.part.clone(), mark.when));
-            if let Some((often, _, way, _)) = own {
+            let own = own_date(dates, &often);
+            if let Some(own) = own {
                 group.dated += 1;
                 group.said += usize::from(title.said);
-                group.repeats += repeats;
-                if often > best {
-                    best = often;
-                    group.path = way;
+                group.repeats += dates.iter().filter(|date| date.way == own.way).count();
+                if often[own.way.as_slice()] > most {
+                    most = often[own.way.as_slice()];
+                    group.path.clone_from(&own.way);
                 }
             }
+            let date = own.map(|own| (own.mark.part.clone(), own.mark.when));
             group.found.push(Some(Found { block, title, date }));
         }
         group
@@ -265,9 +263,38 @@ impl Group {
     }
 }
 
-/// The elements from a block down to a date in it.
-fn way(document: &Document<'_>, signs: &Signs, block: &Range<usize>, mark: &Mark) -> Vec<u32> {
-    let at = mark.part.start;
-    let around = document.around(at).take_while(|around| *around > block.start);
-    std::iter::once(at).chain(around).map(|at| signs.of[at]).collect()
+/// A date in a block, with the elements from the block down to it.
+struct Dated<'m> {
+    mark: &'m Mark,
+    way: Vec<u32>,
+}
+
+fn dates_in<'m>(
+    document: &Document<'_>,
+    signs: &Signs,
+    block: &Range<usize>,
+    marks: &'m [Mark],
+) -> Vec<Dated<'m>> {
+    let first = marks.partition_point(|mark| mark.part.start < block.start);
+    let inside = marks[first..].iter().take_while(|mark| mark.part.start < block.end);
+    let dated = inside.map(|mark| {
+        let at = mark.part.start;
+        let around = document.around(at).take_while(|around| *around > block.start);
+        let way = std::iter::once(at).chain(around).map(|at| signs.of[at]).collect();
+        Dated { mark, way }
+    });
+    dated.collect()
+}
+
+/// The date of the item itself: the first of those that stand where most blocks have one. A date
+/// that stands there in few of them, and is not said to be one, belongs to the text.
+fn own_date<'d, 'm>(
+    dates: &'d [Dated<'m>],
+    often: &HashMap<&[u32], usize>,
+) -> Option<&'d Dated<'m>> {
+    let rank = |date: &Dated<'_>| (often[date.way.as_slice()], date.mark.said);
+    let best = dates.iter().reduce(|a, b| if rank(b) > rank(a) { b } else { a })?;
+    let most = often.values().max().copied().unwrap_or_default();
+    let (blocks, said) = rank(best);
+    (said || 2 * blocks >= most).then_some(best)
 }

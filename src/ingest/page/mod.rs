@@ -111,7 +111,8 @@ pub(super) fn read_page(
     for found in found.iter().take(ITEMS_MAX) {
         let item = item(&document, found, &eyes, &base, &cleaner, warnings);
         // Pages show the same item twice: in the spotlight and in the list below it.
-        if seen.insert((item.title.clone(), item.link.clone(), item.published)) {
+        let same = (item.title.clone(), item.link.clone(), item.published, item.summary.clone());
+        if seen.insert(same) {
             items.push(item);
         }
     }
