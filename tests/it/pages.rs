@@ -159,6 +159,14 @@ fn cards_of_several_rows_are_one_list_with_categories_and_without_repetitions() 
 }
 
 #[test]
+fn the_usual_content_systems_are_read_as_they_are() {
+    let names =
+        ["bare", "date-box", "joomla", "months", "plone", "register", "whole-links", "wordpress"];
+    let all = names.map(|name| format!("{name}\n{}", found_in(&format!("{name}.html"))));
+    insta::assert_snapshot!(all.concat());
+}
+
+#[test]
 fn the_news_of_the_model_for_municipal_sites_are_found_as_they_are() {
     let Some(path) = shared("pages/novita.html") else { return };
     let selectors = PageSelectors::default();

@@ -130,7 +130,7 @@ impl<'a> Document<'a> {
                 Content::Text(written) => text.push(written),
                 Content::Element(element) => match element.value().name() {
                     "br" => text.line(),
-                    "td" | "th" | "img" => text.push(" "),
+                    "td" | "th" | "img" | "time" => text.push(" "),
                     name if is_block(name) => {
                         text.line();
                         blocks.push(self.nodes[at].end);

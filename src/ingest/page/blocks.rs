@@ -46,23 +46,31 @@ pub(super) fn repeated(document: &Document<'_>, eyes: &Eyes) -> Vec<Found> {
     marks.truncate(MARKS_MAX);
     let signs = Signs::of(document);
     // Lists that look alike are one: pages cut them into rows and sections.
-    let mut alike: BTreeMap<(String, Vec<u32>), Vec<Group>> = BTreeMap::new();
-    for (sign, blocks) in candidates(document, &signs, &marks) {
-        let group = Group::new(document, &signs, blocks, &marks, eyes);
-        if group.dated >= BLOCKS_MIN {
-            alike.entry((sign, group.path.clone())).or_default().push(group);
+    let mut alike = Alike::new();
+    for (cut, name, blocks) in candidates(document, &signs, &marks) {
+        let group = Group::new(document, &signs, blocks.clone(), &marks, eyes);
+        if group.dated > 0 {
+            let (alone, all) = alike.entry((cut, name, group.path)).or_default();
+            *alone += usize::from(blocks.len() == 1);
+            all.extend(blocks);
         }
     }
-    let best = alike.into_values().max_by(|a, b| {
-        let score = |groups: &[Group]| groups.iter().map(Group::score).sum::<f64>();
-        // Of equal ones the innermost.
-        let start = |groups: &[Group]| groups.first().map(|group| group.start);
-        score(a).total_cmp(&score(b)).then(start(a).cmp(&start(b)))
+    let groups = alike.into_values().map(|(alone, mut blocks)| {
+        blocks.sort_by_key(|block| block.start);
+        let mut beyond = 0;
+        blocks.retain(|block| {
+            let apart = block.start >= beyond;
+            beyond = beyond.max(block.end);
+            apart
+        });
+        Group { alone, ..Group::new(document, &signs, blocks, &marks, eyes) }
     });
-    let groups = best.unwrap_or_else(|| vec![single(document, &signs, &marks, eyes)]);
-    let mut found: Vec<Found> =
-        groups.into_iter().flat_map(|group| group.found.into_iter().flatten()).collect();
-    found.sort_by_key(|found| found.block.start);
+    // Of equal ones the outermost has all that belongs to the item.
+    let rank = |group: &Group| (group.score(), std::cmp::Reverse(group.start));
+    let lists = groups.filter(|group| group.dated >= BLOCKS_MIN);
+    let best = lists.reduce(|a, b| if rank(&b) > rank(&a) { b } else { a });
+    let group = best.unwrap_or_else(|| single(document, &signs, &marks, eyes));
+    let mut found: Vec<Found> = group.found.into_iter().flatten().collect();
     // An undated block of the list is an item only if everything else says so.
     found.retain(|found| found.date.is_some() || found.title.said);
     found
@@ -83,16 +91,21 @@ fn single(document: &Document<'_>, signs: &Signs, marks: &[Mark], eyes: &Eyes) -
     Group::new(document, signs, blocks, marks, eyes)
 }
 
-/// Whether a node stands in the frame of the page rather than in what it is about.
+/// Whether a node stands in the frame of the page rather than in an item: in a menu, a head, foot
+/// or side that is no item's own.
 fn in_frame(document: &Document<'_>, at: usize) -> bool {
+    let mut framed = None;
     for around in document.around(at) {
-        match document.nodes[around].name() {
-            "article" | "main" | "section" | "li" | "tr" | "dl" => return false,
-            "nav" | "footer" | "header" | "aside" => return true,
+        let name = document.nodes[around].name();
+        match (name, framed) {
+            ("nav" | "aside" | "header" | "footer", None) => framed = Some(name),
+            ("article" | "li" | "tr", Some(_)) | ("section", Some("header" | "footer")) => {
+                return false;
+            }
             _ => {}
         }
     }
-    false
+    framed.is_some()
 }
 
 /// What each node looks like: a number for its element's name and classes.
@@ -125,44 +138,59 @@ fn sign(name: &str, class: Option<&str>) -> String {
     format!("{name}.{}", classes.join("."))
 }
 
-/// Every way to cut the page into blocks around its dates, with a name for the way.
-fn candidates(
-    document: &Document<'_>,
+/// What the elements from a block down to a date in it look like.
+type Way = Vec<u32>;
+
+/// Blocks that look alike wherever they stand, with how many of them stand alone.
+type Alike<'a> = BTreeMap<(Cut, &'a str, Way), (usize, Vec<Range<usize>>)>;
+
+/// How a parent is cut into blocks.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Cut {
+    /// Children of one name and class.
+    Sign,
+    /// Children of one name.
+    Name,
+    /// Runs of children.
+    Run,
+}
+
+/// Every way to cut the page into blocks around its dates, with the name of what is cut.
+fn candidates<'a>(
+    document: &Document<'a>,
     signs: &Signs,
     marks: &[Mark],
-) -> Vec<(String, Vec<Range<usize>>)> {
+) -> Vec<(Cut, &'a str, Vec<Range<usize>>)> {
     let mut around: BTreeSet<usize> = BTreeSet::new();
     for mark in marks {
         around.extend(document.around(mark.part.start).take(CLIMB_MAX));
     }
-    let mut found: BTreeMap<Vec<usize>, (String, Vec<Range<usize>>)> = BTreeMap::new();
-    let mut add = |name: String, blocks: Vec<Range<usize>>| {
-        if blocks.len() >= BLOCKS_MIN {
-            found.entry(blocks.iter().map(|block| block.start).collect()).or_insert((name, blocks));
-        }
-    };
+    let mut found = Vec::new();
     for &parent in &around {
         let children: Vec<usize> = document.children(parent).collect();
-        let mut by_sign: BTreeMap<(u8, String), Vec<Range<usize>>> = BTreeMap::new();
-        let grown = children.iter().filter(|child| around.contains(child));
-        let kinds: BTreeSet<u32> = grown.clone().map(|child| signs.of[*child]).collect();
-        let names: BTreeSet<&str> = grown.map(|child| document.nodes[*child].name()).collect();
+        let dated = || children.iter().filter(|child| around.contains(child));
+        let kinds: BTreeSet<u32> = dated().map(|child| signs.of[*child]).collect();
+        let names: BTreeSet<&str> = dated().map(|child| document.nodes[*child].name()).collect();
+        let mut by_kind: BTreeMap<u32, Vec<Range<usize>>> = BTreeMap::new();
+        let mut by_name: BTreeMap<&'a str, Vec<Range<usize>>> = BTreeMap::new();
         for child in &children {
             let (kind, name) = (signs.of[*child], document.nodes[*child].name());
             if kinds.contains(&kind) {
-                let blocks = by_sign.entry((0, format!("{kind}"))).or_default();
-                blocks.push(document.part(*child));
+                by_kind.entry(kind).or_default().push(document.part(*child));
             }
             if names.contains(name) {
-                by_sign.entry((1, name.to_owned())).or_default().push(document.part(*child));
+                by_name.entry(name).or_default().push(document.part(*child));
             }
         }
-        by_sign.into_iter().for_each(|((_, name), blocks)| add(name, blocks));
-        if let Some(blocks) = runs(document, parent, &children, marks) {
-            add(format!("run {}", document.nodes[parent].name()), blocks);
-        }
+        found.extend(by_kind.into_values().map(|blocks| {
+            let name = document.nodes[blocks[0].start].name();
+            (Cut::Sign, name, blocks)
+        }));
+        found.extend(by_name.into_iter().map(|(name, blocks)| (Cut::Name, name, blocks)));
+        let runs = runs(document, parent, &children, marks);
+        found.extend(runs.map(|blocks| (Cut::Run, document.nodes[parent].name(), blocks)));
     }
-    found.into_values().collect()
+    found
 }
 
 /// Runs of siblings that begin alike: `dt dd dt dd`, `h3 p p h3 p p`, `date h3 p date h3 p`.
@@ -179,11 +207,22 @@ fn runs(
     let name = |child: usize| document.nodes[child].name();
     let leads = |child: usize| matches!(name(child), "h2" | "h3" | "h4" | "h5" | "h6" | "dt");
     let first = children.iter().copied().find(|child| dated(*child) || leads(*child))?;
+    let whole = !matches!(name(first), "p" | "dt")
+        && document.nodes[document.part(first)]
+            .iter()
+            .any(|node| matches!(node.name(), "a" | "h2" | "h3" | "h4" | "h5" | "h6"));
+    if whole && !leads(first) {
+        // A block of its own begins no run.
+        return None;
+    }
     let begins = |child: usize| match leads(first) {
         true => name(child) == name(first),
         false => dated(child),
     };
     let starts: Vec<usize> = children.iter().copied().filter(|child| begins(*child)).collect();
+    if starts.len() < BLOCKS_MIN {
+        return None;
+    }
     let ends = starts.iter().skip(1).copied().chain([document.nodes[parent].end]);
     Some(starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect())
 }
@@ -198,8 +237,10 @@ struct Group {
     said: usize,
     /// How many dates stand in the blocks where one should.
     repeats: usize,
+    /// How many of the blocks have no sibling like themselves.
+    alone: usize,
     /// The way from a block to its date.
-    path: Vec<u32>,
+    path: Way,
     start: usize,
 }
 
@@ -225,8 +266,9 @@ impl Group {
         // One first heading among many blocks is the page's: that block is no item.
         let is_page = blocks.len() > 1 && blocks.iter().filter(|block| headed(block)).count() == 1;
         let start = blocks.first().map_or(0, |block| block.start);
+        let found = Vec::with_capacity(blocks.len());
         let mut group =
-            Self { found: Vec::new(), dated: 0, said: 0, repeats: 0, path: Vec::new(), start };
+            Self { found, dated: 0, said: 0, repeats: 0, alone: 0, path: Way::new(), start };
         let mut most = 0;
         for (block, dates) in blocks.into_iter().zip(&dated) {
             let parts: Vec<Range<usize>> =
@@ -253,20 +295,22 @@ impl Group {
     }
 
     /// How much it looks like a list of news: many blocks, each with a title of its own and one
-    /// date, and few without.
+    /// date (several at the end of the same way are several items), and few without.
     fn score(&self) -> f64 {
         let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
-        let dated = count(self.dated);
+        let (dated, blocks) = (count(self.dated), count(self.found.len()));
         let titled = 0.4 + 0.6 * count(self.said) / dated;
-        let covered = 0.5 + 0.5 * dated / count(self.found.len());
-        dated * titled * covered * dated / count(self.repeats)
+        let covered = 0.8 + 0.2 * dated / blocks;
+        let together = 1.0 - 0.1 * count(self.alone) / blocks;
+        let single = dated / count(self.repeats);
+        dated * titled * covered * together * single * single
     }
 }
 
 /// A date in a block, with the elements from the block down to it.
 struct Dated<'m> {
     mark: &'m Mark,
-    way: Vec<u32>,
+    way: Way,
 }
 
 fn dates_in<'m>(
