@@ -3,6 +3,7 @@
 use chrono_tz::Tz;
 use url::Url;
 
+use super::clean::{TITLE_CHARS_MAX, is_cut_title};
 use super::html::HtmlTooMuch;
 use super::{PageSelectors, Reading, SourceKind, charset, feed, page};
 use crate::model::Timestamp;
@@ -117,6 +118,10 @@ pub fn read(
             return Err(ReadError::NotRecognised(super::clean::line(text, 40)));
         }
     };
+    let cut = reading.items.iter().filter(|item| is_cut_title(&item.title)).count();
+    if cut > 0 {
+        warnings.add(format!("{cut} titles were cut at {TITLE_CHARS_MAX} characters"));
+    }
     reading.warnings = warnings.0;
     Ok(reading)
 }

@@ -293,8 +293,12 @@ fn a_feed_of_too_many_items_is_cut_and_says_so() {
 
 #[test]
 fn hostile_sizes_and_nestings_become_text_or_errors() {
-    let item = only(&rss(&format!("<title>{}</title>", "x".repeat(1_000_000))));
-    assert!(item.title.chars().count() <= clean::TITLE_CHARS_MAX + 1);
+    for word in ["x", "parola "] {
+        let feed = reading(&rss(&format!("<title>{}</title>", word.repeat(1_000_000))));
+        let title = &feed.items[0].title;
+        assert!(title.ends_with('…') && title.chars().count() <= clean::TITLE_CHARS_MAX + 1);
+        assert_eq!(feed.warnings, ["1 titles were cut at 500 characters"]);
+    }
     let deep = format!("{}Testo", "<div>".repeat(50_000));
     let feed = reading(&rss(&format!("<description><![CDATA[{deep}]]></description>")));
     assert_eq!(feed.items[0].summary, "Testo");
@@ -302,6 +306,7 @@ fn hostile_sizes_and_nestings_become_text_or_errors() {
     let long = format!("<p>{}</p>", "parola ".repeat(200_000));
     let feed = reading(&rss(&format!("<description><![CDATA[{long}]]></description>")));
     assert!(feed.items[0].content.len() <= clean::HTML_OCTETS_MAX + 16);
+    assert!(feed.items[0].summary.chars().count() <= clean::TEXT_CHARS_MAX + 1);
     assert_eq!(feed.warnings, ["a text was cut at 524288 octets"]);
     let error = read_as(format!("<rss>{}", "<a>".repeat(300)).as_bytes(), None, SourceKind::Feed);
     assert!(matches!(error, Err(ReadError::Feed(_))), "{error:?}");

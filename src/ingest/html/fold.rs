@@ -13,6 +13,9 @@ pub(in crate::ingest) fn escape(text: &str, html: &mut String) {
     }
 }
 
+/// How much of the end of a text that is cut may go so that no word is cut, in octets.
+pub(in crate::ingest) const WORD_OCTETS_MAX: usize = 60;
+
 /// A text being folded: one space between words, one line break between blocks, bounded.
 pub(in crate::ingest) struct Folded {
     text: String,
@@ -44,6 +47,9 @@ impl Folded {
     }
 
     fn add(&mut self, c: char) {
+        if self.cut {
+            return;
+        }
         let gap = self.gap.take().filter(|_| !self.text.is_empty());
         if self.chars + 1 + usize::from(gap.is_some()) > self.chars_max {
             self.cut = true;
@@ -54,17 +60,19 @@ impl Folded {
         self.text.push(c);
     }
 
-    pub fn is_full(&self) -> bool {
+    /// Whether something did not fit.
+    pub fn is_cut(&self) -> bool {
         self.cut
     }
 
-    /// The text; where it was cut, an ellipsis takes the place of the last word.
+    /// The text; where it was cut, an ellipsis takes the place of the last word, or of the rest of
+    /// it if it is longer than [`WORD_OCTETS_MAX`].
     pub fn done(mut self) -> String {
         if self.cut {
-            let end = self.text.rfind(char::is_whitespace).unwrap_or(0);
-            // A text of one endless word is cut inside of it.
-            let end = if end == 0 { self.text.len() } else { end };
-            self.text.truncate(end);
+            let word = self.text.rfind(char::is_whitespace);
+            if let Some(word) = word.filter(|word| self.text.len() - word <= WORD_OCTETS_MAX) {
+                self.text.truncate(word);
+            }
             self.text.push('…');
         }
         self.text

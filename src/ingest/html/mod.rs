@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use scraper::{ElementRef, Html, Node};
 
-pub(super) use fold::{Folded, escape};
+pub(super) use fold::{Folded, WORD_OCTETS_MAX, escape};
 use measure::VOID;
 pub use measure::{HTML_DEPTH_MAX, HTML_ELEMENTS_MAX, HTML_TAGS_MAX, HtmlTooMuch, measure};
 
@@ -120,6 +120,11 @@ impl<'a> Document<'a> {
 
     /// The plain text of a part: white space folded, blocks on lines of their own.
     pub fn text(&self, part: Range<usize>, chars_max: usize) -> String {
+        self.fold(part, chars_max).done()
+    }
+
+    /// The same, while it still knows whether it was cut.
+    pub fn fold(&self, part: Range<usize>, chars_max: usize) -> Folded {
         let mut text = Folded::new(chars_max);
         let mut blocks: Vec<usize> = Vec::new();
         for at in part {
@@ -138,11 +143,11 @@ impl<'a> Document<'a> {
                     _ => {}
                 },
             }
-            if text.is_full() {
+            if text.is_cut() {
                 break;
             }
         }
-        text.done()
+        text
     }
 
     /// A part as HTML, without the parts that `left_out` names, images, and what is empty then. It

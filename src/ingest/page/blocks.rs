@@ -80,12 +80,12 @@ pub(super) fn repeated(document: &Document<'_>, eyes: &Eyes) -> Vec<Found> {
 /// list of one.
 fn single(document: &Document<'_>, signs: &Signs, marks: &[Mark], eyes: &Eyes) -> Group {
     let articles = (0..document.nodes.len()).filter(|at| {
-        let inside = || &document.nodes[document.part(*at)];
-        let dated =
-            || marks.iter().any(|mark| mark.said && document.part(*at).contains(&mark.part.start));
+        let part = document.part(*at);
+        let first = marks.partition_point(|mark| mark.part.start < part.start);
+        let mut inside = marks[first..].iter().take_while(|mark| mark.part.start < part.end);
         document.nodes[*at].name() == "article"
-            && !inside().iter().any(|node| node.name() == "h1")
-            && dated()
+            && inside.any(|mark| mark.said)
+            && !document.nodes[part].iter().any(|node| node.name() == "h1")
     });
     let blocks = articles.take(1).map(|at| document.part(at)).collect();
     Group::new(document, signs, blocks, marks, eyes)
