@@ -220,6 +220,12 @@ fn a_charset_is_taken_from_mark_http_declaration_or_the_octets() {
 }
 
 #[test]
+fn control_characters_that_were_dashes_and_quotation_marks_are_so_again() {
+    let item = only(&rss("<title>Un\u{92}idea \u{96} \u{93}nuova\u{94}: 5 \u{80}</title>"));
+    assert_eq!(item.title, "Un’idea – “nuova”: 5 €");
+}
+
+#[test]
 fn entities_that_only_html_knows_and_lone_signs_are_mended() {
     let feed = reading(&rss(
         "<title>Citt&agrave; &euro;&nbsp;5 &#146;ok&#8217; A&B &pippo; 1 &lt; 2</title>
