@@ -4,6 +4,7 @@
 
 mod dates;
 mod demo_servers;
+mod feeds;
 mod fetching;
 mod pages;
 mod rendering;
