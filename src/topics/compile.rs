@@ -210,7 +210,8 @@ impl<'a> Compiler<'a> {
                 rules: self.rules.len() - before - entry.hidden.len() + entry.codes.len(),
                 threshold: self.threshold(entry)?,
                 codes: entry.codes.clone(),
-                implies: self.implies(entry, &numbers)?,
+                implies: self.others(entry, "implies", &entry.implies, &numbers)?,
+                unless: self.others(entry, "unless", &entry.unless, &numbers)?,
             });
         }
         self.close_implications();
@@ -227,22 +228,25 @@ impl<'a> Compiler<'a> {
         Err(self.text.error(threshold.span().start, what, format!("use 0.1 to {WEIGHT_MAX}")))
     }
 
-    fn implies(
+    /// The topics that an entry names under a key.
+    fn others(
         &self,
         entry: &TopicFile,
+        key: &str,
+        written: &[Spanned<String>],
         numbers: &BTreeMap<TopicId, usize>,
     ) -> Result<BTreeSet<usize>, RulesError> {
-        let mut implied = BTreeSet::new();
-        for written in &entry.implies {
+        let mut others = BTreeSet::new();
+        for written in written {
             let other: TopicId = id(self.text, written)?;
             let Some(&number) = numbers.get(&other) else {
-                let what = format!("{} implies {other}, which is no topic", entry.id.as_ref());
+                let what = format!("{} {key} {other}, which is no topic", entry.id.as_ref());
                 let hint = "write the id of a topic of this file";
                 return Err(self.text.error(written.span().start, what, hint));
             };
-            implied.insert(number);
+            others.insert(number);
         }
-        Ok(implied)
+        Ok(others)
     }
 
     /// What an implied topic implies is implied too.

@@ -195,6 +195,9 @@ pub(crate) struct TopicFile {
     pub codes: Vec<CodeKind>,
     #[serde(default)]
     pub implies: Vec<Spanned<String>>,
+    /// Topics beside which this one is none: what is bought for a feast is no feast.
+    #[serde(default)]
+    pub unless: Vec<Spanned<String>>,
 }
 
 /// A kind of code that speaks for a topic.

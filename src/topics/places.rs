@@ -333,7 +333,7 @@ pub(crate) fn longest(
     for (part, mention) in parts {
         let inside = part.end <= end;
         end = end.max(part.end);
-        let other = hidden.get(&mention.place).is_some_and(|cover| cover.contains(part));
+        let other = hidden.get(&mention.place).is_some_and(|cover| cover.hides(part));
         if !inside && !other {
             kept.push(mention);
         }

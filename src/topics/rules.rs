@@ -49,6 +49,8 @@ pub struct Topic {
     pub(crate) codes: Vec<CodeKind>,
     /// The topics that contain this one.
     pub(crate) implies: BTreeSet<usize>,
+    /// The topics beside which this one is none.
+    pub(crate) unless: BTreeSet<usize>,
 }
 
 impl Topic {
@@ -138,7 +140,7 @@ impl Rules {
         let mut scores = Scores::default();
         let mut places = Vec::new();
         for (&(field, written), analysis) in fields.iter().zip(&analyses) {
-            let found = self.read(analysis);
+            let found = self.read(analysis, field == Field::Title);
             if field == Field::Category {
                 self.count_category(written, &mut scores);
             } else {
@@ -165,9 +167,9 @@ impl Rules {
     }
 
     /// One pass over a field.
-    fn read(&self, analysis: &Analysis) -> Found {
+    fn read(&self, analysis: &Analysis, title: bool) -> Found {
         let mut raw = Raw { skips: vec![Skips::default(); self.skips], ..Raw::default() };
-        for hit in self.index.hits(analysis) {
+        for hit in self.index.hits(analysis, title) {
             let part = Part { first: hit.first, end: hit.end };
             for &user in self.users.get(hit.pattern).into_iter().flatten() {
                 raw.take(user, part, analysis);
@@ -190,7 +192,7 @@ impl Rules {
         let everywhere = Cover::new(hide_all);
         for (topic, mut candidates) in speak {
             let own = Cover::new(hide.remove(&topic).unwrap_or_default());
-            candidates.retain(|c| !own.contains(c.at) && !everywhere.contains(c.at));
+            candidates.retain(|c| !own.hides(c.at) && !everywhere.hides(c.at));
             found.rules.extend(longest_of(candidates).into_iter().map(|kept| (topic, kept)));
         }
         found
@@ -287,6 +289,8 @@ impl Rules {
                 matches.entry(other).or_insert(TopicMatch { id, ..because });
             }
         }
+        let found: BTreeSet<usize> = matches.keys().copied().collect();
+        matches.retain(|&topic, _| self.topics[topic].unless.is_disjoint(&found));
         matches.into_values().collect()
     }
 }
@@ -395,7 +399,7 @@ impl Raw {
         let not_areas = Cover::new(std::mem::take(&mut self.not_areas));
         let mut areas: Vec<usize> = std::mem::take(&mut self.areas)
             .into_iter()
-            .filter(|&part| !not_areas.contains(part))
+            .filter(|&part| !not_areas.hides(part))
             .map(|part| analysis.words[part.first].1)
             .collect();
         areas.sort_unstable();

@@ -1,3 +1,4 @@
 //! The promises, one module each. One binary, so that it links once.
 
+mod places;
 mod topics;
