@@ -9,7 +9,7 @@ use toml::Spanned;
 use super::analysis::{Analysis, italian};
 use super::file::{PlacesFile, RulesError, RulesFile, Text, TopicFile, TopicsFile, WeightsFile};
 use super::phrases::{Index, Pattern, PhraseError, parse};
-use super::rules::{Rule, Rules, Skip, Speaks, Topic};
+use super::rules::{Rule, Rules, Speaks, Topic};
 use crate::model::{InvalidId, TopicId};
 
 /// The most phrases of both files together.
@@ -311,9 +311,4 @@ pub(crate) fn single(text: Text<'_>, phrase: &Spanned<String>) -> Result<Pattern
             Err(text.error(phrase.span().start, what, "write words that follow each other"))
         }
     }
-}
-
-impl Skip {
-    /// How many words boilerplate has at most; what is longer is text after all.
-    pub const WORDS_MAX: usize = 80;
 }

@@ -16,6 +16,7 @@ mod file;
 mod followed;
 mod phrases;
 mod places;
+mod reading;
 mod rules;
 
 use chrono::NaiveDate;
