@@ -1,5 +1,5 @@
-//! What one field of an item has: the rules it satisfies and the places it names, before anything is
-//! weighed.
+//! What one field of an item has: the rules it satisfies and the places it names, before anything
+//! is weighed.
 
 use std::collections::BTreeMap;
 
@@ -157,8 +157,8 @@ impl Raw {
     }
 }
 
-/// The stretches in which all parts stand in their order, each at most [`GAP_WORDS_MAX`] words after
-/// the one before.
+/// The stretches in which all parts stand in their order, each at most [`GAP_WORDS_MAX`] words
+/// after the one before.
 fn join(parts: &[Vec<Part>]) -> Vec<Part> {
     let Some((firsts, rest)) = parts.split_first() else { return Vec::new() };
     let mut joined: Vec<Part> = firsts.clone();
