@@ -340,6 +340,22 @@ fn a_broken_file_says_which_line_what_and_what_to_do() {
 }
 
 #[test]
+fn files_and_texts_of_any_size_and_depth_are_survived() {
+    let deep = format!("hide = {}", "[".repeat(200_000));
+    let error = Rules::compile(&deep, "").expect_err("no rules");
+    assert!(error.to_string().starts_with("topics.toml line 1"), "{error}");
+    let large = "# x\n".repeat(3_000_000);
+    let error = Rules::compile("", &large).expect_err("too large");
+    assert!(error.to_string().contains("longer than"), "{error}");
+    let initials = "A.".repeat(500_000);
+    let digits = "1.2".repeat(500_000);
+    let marks = "e\u{301}".repeat(500_000);
+    for text in [&initials, &digits, &marks, &"cig n. ".repeat(100_000)] {
+        classify(text, text);
+    }
+}
+
+#[test]
 fn codes_are_found_after_their_names_and_speak_for_topics() {
     let found = classify(
         "Affidamento fornitura CIG: Z8726BB9C2 - CUP C62B17000400006",
@@ -350,6 +366,9 @@ fn codes_are_found_after_their_names_and_speak_for_topics() {
     assert_eq!(found.codes.cup, ["C62B17000400006"]);
     assert_eq!(found.codes.measure, ["M1C1", "1.4.3", "1.4.1"]);
     assert!(topics(&found).is_superset(&BTreeSet::from(["tenders", "pnrr"])));
+
+    let call = classify("1.4.4 Adozione SPID CIE - Comuni - aprile 2026", "");
+    assert_eq!(call.codes.measure, ["1.4.4"]);
 
     for text in ["CUP: chiamare lo 0373 280000", "CIG in deroga", "misura 4.1.1 del PSR", "M1C9"] {
         let found = classify("Avviso", text);
