@@ -21,6 +21,10 @@ const WEIGHT_MAX: f64 = 100.0;
 /// The largest number of words that can be said to be the lead or the beginning of a title.
 const LEAD_WORDS_MAX: usize = 10_000;
 
+/// Goes up whenever the same files come to decide otherwise, so that what was decided before stays
+/// told apart from what is decided now.
+const ENGINE_VERSION: u32 = 1;
+
 /// How many hexadecimal digits of the digest name a version.
 const VERSION_DIGITS: usize = 16;
 
@@ -101,7 +105,7 @@ pub(crate) fn compile(topics_toml: &str, places_toml: &str) -> Result<Rules, Rul
         return Err(whole("the phrases are too long altogether"));
     }
     Ok(Rules {
-        version: version(&topics_file, &places_file),
+        version: version(&topics_file, &compiler.weights, &places_file),
         weights: compiler.weights,
         topics: compiler.topics,
         rules: compiler.rules,
@@ -115,8 +119,9 @@ pub(crate) fn compile(topics_toml: &str, places_toml: &str) -> Result<Rules, Rul
 }
 
 /// Names what the files mean: comments, white space and the order of keys change nothing.
-fn version(topics: &TopicsFile, places: &PlacesFile) -> String {
-    let meaning = serde_json::to_vec(&(topics, places)).expect("texts and numbers become JSON");
+fn version(topics: &TopicsFile, weights: &WeightsFile, places: &PlacesFile) -> String {
+    let meaning = (ENGINE_VERSION, topics, weights, places);
+    let meaning = serde_json::to_vec(&meaning).expect("texts and numbers become JSON");
     let digest = Sha256::digest(meaning);
     let mut version = data_encoding::HEXLOWER.encode(&digest);
     version.truncate(VERSION_DIGITS);
@@ -285,6 +290,9 @@ impl<'a> Compiler<'a> {
             let speaks = Speaks::For { topic, weight: strong };
             let rule = self.rule(speaks, name(category), Vec::new());
             let key = category_key(category.as_ref());
+            if key.trim().is_empty() {
+                return Err(phrase_error(self.text, category)(PhraseError::Empty));
+            }
             self.categories.entry(key).or_default().push(rule);
         }
         Ok(())

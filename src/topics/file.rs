@@ -117,6 +117,7 @@ pub(crate) struct TopicsFile {
     pub hide: Vec<Spanned<String>>,
     #[serde(default)]
     pub skip: Vec<SkipFile>,
+    #[serde(skip_serializing)]
     pub weights: Option<Spanned<WeightsFile>>,
     #[serde(default)]
     pub topic: Vec<TopicFile>,

@@ -45,6 +45,9 @@ fn a_place_counts_by_where_it_stands_and_by_the_words_before_it() {
         ("La Diocesi di Crema ricorda", "", none),
         ("Premiato il maestro Luigi Crema", "", none),
         ("La dottoressa Quintano va in pensione", "", none),
+        ("Nota stampa", "Crema, 12 novembre 2026. Il consorzio informa gli utenti.", none),
+        ("il comune di crema chiude la piscina", "", &["crema"]),
+        ("la crema è finita", "", none),
         // Words that only look alike.
         ("Provincia di Cremona: avviso", "", none),
         ("Crema solare e prevenzione", "", none),
@@ -57,9 +60,12 @@ fn a_place_counts_by_where_it_stands_and_by_the_words_before_it() {
         ("Il Comune di Bagnolo avvisa", "", &["bagnolo-cremasco"]),
         ("Escursione al Monte", "", none),
         ("La rivolta dei contadini", "", none),
+        ("Il Comune di Monte avvisa", "", &["monte-cremasco"]),
+        ("Tombola a Bagnolo", "", none),
         // The whole area.
         ("Fondi ai comuni cremaschi", "Il Comune di Crema ne ha già avuti.", none),
         ("Area omogenea", "Il Sindaco di Madignano parla di scuola.", none),
+        ("Zanzare", "Su tutto il territorio comunale di Sergnano.", &["sergnano"]),
         ("Fondi a Crema", "Per tutti i comuni del territorio cremasco.", &["crema"]),
     ];
     for (title, text, wanted) in cases {

@@ -317,6 +317,7 @@ fn a_broken_file_says_which_line_what_and_what_to_do() {
         ("weak = [\"gara\", \"a*b\"]", "line 7", "begins a word", "vaccin*"),
         ("weak = [\"gara\"\nstrong", "line 8", "", "comma or bracket"),
         ("implies = [\"moon\"]", "line 7", "moon, which is no topic", "id of a topic"),
+        ("categories = [\"...\"]", "line 7", "no word", "at least one word"),
         ("threshold = -1.0", "line 7", "out of bounds", "0.1 to"),
         ("weak = \"gara\"", "line 7", "invalid type", "lists in [ ]"),
     ];
