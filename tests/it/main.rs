@@ -9,4 +9,5 @@ mod fetching;
 mod pages;
 mod rendering;
 mod smtp;
+mod places;
 mod topics;
