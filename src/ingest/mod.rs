@@ -11,10 +11,12 @@
 //! - [`clean`] and `html` are the door for everything that is text: what comes out of here has no
 //!   script, loads nothing, and fits on a line where it is a title.
 //!
+//! - [`take_in()`] writes what was read: which items are new, which were changed.
+//!
 //! Reading is a function of octets and time. It keeps nothing, asks nobody, and touches neither
 //! database nor network; the same octets give the same items. Fetching touches the network and,
-//! where the caller says so, files. Neither decides whether an item is new, what it is about or
-//! whom it is told.
+//! where the caller says so, files. Taking in touches the room's own tables. None decides what an
+//! item is about or whom it is told.
 
 mod charset;
 pub mod clean;
@@ -26,11 +28,8 @@ mod markup;
 mod page;
 mod read;
 mod repair;
-<<<<<<< HEAD
 mod take_in;
-=======
 mod vocabulary;
->>>>>>> ingest
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -46,11 +45,8 @@ pub use fetch::{
 };
 pub use html::{HTML_DEPTH_MAX, HTML_ELEMENTS_MAX, HTML_TAGS_MAX, HtmlTooMuch};
 pub use read::{ITEMS_MAX, ReadError, WARNINGS_MAX, read};
-<<<<<<< HEAD
-pub use take_in::{NewItem, TakenIn, Validators, take_in};
-=======
 pub use repair::XML_DEPTH_MAX;
->>>>>>> ingest
+pub use take_in::{NewItem, TakenIn, Validators, take_in};
 
 /// How a source is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ mod demo_servers;
 mod feeds;
 mod fetching;
 mod pages;
+mod places;
 mod rendering;
 mod smtp;
-mod places;
 mod topics;
