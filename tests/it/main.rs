@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps nothing has failed")]
 
 mod dates;
+mod demo;
 mod demo_servers;
 mod feeds;
 mod fetching;
