@@ -7,9 +7,6 @@ use super::value::{Row, Value, json, values};
 use super::{StoreError, Tx, statements};
 
 statements! {
-    SECRET_CHECK = "SELECT secret_check FROM installation WHERE id = 1";
-    SET_SECRET_CHECK = "INSERT INTO installation (id, secret_check, created_at)
-        VALUES (1, $1, $2)";
     SUBJECT_BY_HASH = "SELECT id, address, name FROM subscriber WHERE address_hash = $1";
     SUBJECT = "SELECT id, address, name FROM subscriber WHERE id = $1";
     INSERT_SUBJECT = "INSERT INTO subscriber (id, address, address_hash, name, created_at)
@@ -189,22 +186,6 @@ pub struct Slice<'a> {
 }
 
 impl Tx<'_> {
-    /// What this database keeps to know the secret it was made with.
-    pub async fn secret_check(&mut self) -> Result<Option<String>, StoreError> {
-        let row = self.row(SECRET_CHECK, values![]).await?;
-        row.map(|row| row.text("secret_check")).transpose()
-    }
-
-    /// Keeps the secret's check, once.
-    pub async fn set_secret_check(
-        &mut self,
-        check: &str,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.execute(SET_SECRET_CHECK, values![check, now]).await?;
-        Ok(())
-    }
-
     /// The subscriber with this address, by its keyed hash.
     pub async fn subject_by_hash(&mut self, hash: &str) -> Result<Option<Subject>, StoreError> {
         self.row(SUBJECT_BY_HASH, values![hash]).await?.as_ref().map(Subject::read).transpose()

@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps nothing has failed")]
 
 mod dates;
+mod demo;
 mod demo_servers;
+mod feeds;
 mod fetching;
 mod pages;
+mod places;
 mod rendering;
 mod smtp;
 mod topics;
