@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::model::{CadenceId, Language, ListId, PlaceId, Timestamp, TopicId};
 use crate::store::{Store, StoreError};
 
-use super::subscriptions::{Consent, Joined, Preferences, join};
+use super::subscriptions::{Consent, Joined, Person, Preferences, join};
 use super::{EmailAddress, Keys, NAME_CHARS_MAX};
 
 /// Rows of one transaction: between two of them pages can write too.
@@ -158,17 +158,9 @@ pub async fn import(
             }
             let consent = Consent { way: "import", proof: settings.consent };
             let Wanted { address, name, preferences } = &wanted;
-            let joined = join(
-                &mut tx,
-                keys,
-                address,
-                name.as_deref(),
-                settings.list,
-                preferences,
-                consent,
-                now,
-            )
-            .await?;
+            let person = Person { address, name: name.as_deref() };
+            let list = settings.list;
+            let joined = join(&mut tx, keys, person, list, preferences, consent, now).await?;
             report.count(joined, line);
         }
         // A dry run does the same work and lets the transaction go.

@@ -1,5 +1,5 @@
-//! Joining, changing, leaving. Every change of a subscription pins it where it has been told so far,
-//! so that nothing is told twice and nothing is lost.
+//! Joining, changing, leaving. Every change of a subscription pins it where it has been told so
+//! far, so that nothing is told twice and nothing is lost.
 
 use crate::model::{CadenceId, Language, ListId, PlaceId, Timestamp, TopicId};
 use crate::store::{
@@ -28,6 +28,15 @@ pub struct Preferences {
     pub language: Language,
     /// Followed words, as (canonical key, phrase), in order of their keys.
     pub words: Vec<(String, String)>,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Person<'a> {
+    /// Their address.
+    pub address: &'a EmailAddress,
+    /// Their name, where they gave one; a name that is held stays where they gave none.
+    pub name: Option<&'a str>,
 }
 
 /// How somebody came to a list.
@@ -67,7 +76,8 @@ impl Preferences {
 }
 
 /// How far a subscription has been told: its pin, or what its cadence says of those without one.
-/// While an edition is being planned, those that it has decided already have been told up to its cut.
+/// While an edition is being planned, those that it has decided already have been told up to its
+/// cut.
 pub fn told_so_far(subscription: &StoredSubscription, cadence: &CadenceRow) -> i64 {
     match (subscription.cursor, cadence.planning_cut) {
         (Some(pin), _) => pin,
@@ -84,13 +94,13 @@ pub fn told_so_far(subscription: &StoredSubscription, cadence: &CadenceRow) -> i
 pub async fn join(
     tx: &mut Tx<'_>,
     keys: &Keys,
-    address: &EmailAddress,
-    name: Option<&str>,
+    person: Person<'_>,
     list: &ListId,
     wanted: &Preferences,
     consent: Consent<'_>,
     now: Timestamp,
 ) -> Result<Joined, StoreError> {
+    let Person { address, name } = person;
     let hash = keys.address_hash(address);
     if tx.suppression(&hash).await?.is_some() {
         return Ok(Joined::Suppressed);
@@ -173,8 +183,8 @@ pub async fn pause(
 }
 
 /// The one way in which a subscription changes. Its cursor is pinned where it has been told so far;
-/// a message of its own that still waits for approval is cancelled when it pauses, leaves or changes
-/// cadence, and then it has been told up to the start of that message's window.
+/// a message of its own that still waits for approval is cancelled when it pauses, leaves or
+/// changes cadence, and then it has been told up to the start of that message's window.
 pub(super) async fn change(
     tx: &mut Tx<'_>,
     held: &StoredSubscription,

@@ -64,7 +64,7 @@ impl ReadError {
                 "look at the page's source: the layout may have changed since the selector was made"
             }
             Self::NoList => {
-                "name the selectors under [source.page]: item, and title, date, link, body inside it"
+                "name selectors under [source.page]: item, and title, date, link, body inside it"
             }
         }
     }

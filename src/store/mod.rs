@@ -67,7 +67,8 @@ pub struct Store {
     engine: sqlite::Sqlite,
 }
 
-/// A transaction: everything in it happens, or nothing. Dropped without [`Tx::commit`], nothing did.
+/// A transaction: everything in it happens, or nothing. Dropped without [`Tx::commit`], nothing
+/// did.
 #[derive(Debug)]
 pub struct Tx<'a> {
     inner: sqlx::Transaction<'a, sqlx::Sqlite>,
@@ -77,8 +78,8 @@ impl Store {
     /// Opens the database of a `sqlite://` address, making the file where there is none.
     ///
     /// # Errors
-    /// [`StoreError::Address`] for an address of another kind, [`StoreError::Unreachable`] where the
-    /// file cannot be opened.
+    /// [`StoreError::Address`] for an address of another kind, [`StoreError::Unreachable`] where
+    /// the file cannot be opened.
     pub async fn open(url: &str, durability: Durability) -> Result<Self, StoreError> {
         Ok(Self { engine: sqlite::Sqlite::open(url, durability).await? })
     }

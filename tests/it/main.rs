@@ -11,4 +11,5 @@ mod pages;
 mod places;
 mod rendering;
 mod smtp;
+mod tidy;
 mod topics;
