@@ -211,12 +211,18 @@ impl Chain<'_> {
             held.state
         );
         self.add("subscription", true, detail);
+        let cadence = tx.cadence(&held.list, &held.cadence).await?;
+        let told = cadence.as_ref().map_or(i64::MAX, |cadence| told_so_far(held, cadence));
         for entry in entries.iter().rev() {
-            if let Some(message) = told_by(tx, held, entry).await? {
+            // A cancelled message gave its entries back where the subscription stands before them.
+            let given_back = entry.candidate.position > told;
+            if let Some(message) = told_by(tx, held, entry).await?
+                && !(given_back && message.state == MessageState::Cancelled)
+            {
                 return self.told(tx, &message).await;
             }
         }
-        let Some(cadence) = tx.cadence(&held.list, &held.cadence).await? else {
+        let Some(cadence) = cadence else {
             self.add("subscription", false, "the list offers this cadence no more".to_owned());
             return Ok(Verdict::NotTold);
         };
