@@ -15,6 +15,6 @@ pub use erasing::{erase, suppress, unsuppress};
 pub use import::{ImportError, ImportReport, ImportSettings, REFUSED_SHOWN_MAX, Refused, import};
 pub use keys::Keys;
 pub use subscriptions::{
-    ACTIVE, Consent, ENDED, Joined, PAUSED, Person, Preferences, join, leave, pause, public_id,
+    ACTIVE, Consent, ENDED, Joined, Joining, PAUSED, Preferences, join, leave, pause, public_id,
     told_so_far,
 };

@@ -30,15 +30,6 @@ pub struct Preferences {
     pub words: Vec<(String, String)>,
 }
 
-/// Who asks.
-#[derive(Clone, Copy, Debug)]
-pub struct Person<'a> {
-    /// Their address.
-    pub address: &'a EmailAddress,
-    /// Their name, where they gave one; a name that is held stays where they gave none.
-    pub name: Option<&'a str>,
-}
-
 /// How somebody came to a list.
 #[derive(Clone, Copy, Debug)]
 pub struct Consent<'a> {
@@ -46,6 +37,21 @@ pub struct Consent<'a> {
     pub way: &'a str,
     /// The proof, in words.
     pub proof: &'a str,
+}
+
+/// Somebody asks for a subscription.
+#[derive(Clone, Copy, Debug)]
+pub struct Joining<'a> {
+    /// The address.
+    pub address: &'a EmailAddress,
+    /// The name, where one is given.
+    pub name: Option<&'a str>,
+    /// Of which list.
+    pub list: &'a ListId,
+    /// With which preferences.
+    pub wanted: &'a Preferences,
+    /// How they agreed.
+    pub consent: Consent<'a>,
 }
 
 /// What asking for a subscription did.
@@ -94,13 +100,10 @@ pub fn told_so_far(subscription: &StoredSubscription, cadence: &CadenceRow) -> i
 pub async fn join(
     tx: &mut Tx<'_>,
     keys: &Keys,
-    person: Person<'_>,
-    list: &ListId,
-    wanted: &Preferences,
-    consent: Consent<'_>,
+    joining: &Joining<'_>,
     now: Timestamp,
 ) -> Result<Joined, StoreError> {
-    let Person { address, name } = person;
+    let Joining { address, name, list, wanted, consent } = *joining;
     let hash = keys.address_hash(address);
     if tx.suppression(&hash).await?.is_some() {
         return Ok(Joined::Suppressed);

@@ -8,7 +8,9 @@ use chrono_tz::Europe::Rome;
 use super::output::{print, print_json};
 use super::{CliError, args};
 use crate::clock::Clock;
-use crate::demo::{CLOCK_SPEED, CycleReport, Demo, DemoError, DemoSettings, start_of_clock};
+use crate::demo::{
+    CLOCK_SPEED, CycleReport, DATABASE_FILE, Demo, DemoError, DemoSettings, start_of_clock,
+};
 use crate::round::RoundReport;
 
 /// How often the demo works.
@@ -22,6 +24,13 @@ pub async fn run(args: args::Demo) -> Result<ExitCode, CliError> {
     let (dir, _temporary) = match args.dir {
         Some(dir) => {
             std::fs::create_dir_all(&dir).map_err(|error| no_folder(&dir, &error))?;
+            if dir.join(DATABASE_FILE).exists() {
+                // Its clock stands elsewhere and its links were made with another secret.
+                return Err(CliError::failed(
+                    format!("{} has the data of an earlier demo", dir.display()),
+                    "look at it as long as you like, and name another folder for a new one",
+                ));
+            }
             (dir, None)
         }
         None => {

@@ -39,6 +39,8 @@ use news_site::NewsSite;
 
 /// How many times faster the demo's clock runs: a day in six minutes.
 pub const CLOCK_SPEED: u32 = 240;
+/// The file of its database.
+pub const DATABASE_FILE: &str = "banditore.db";
 /// The news that stand on the page at first, and so are told to nobody.
 const NEWS_AT_FIRST: usize = 1;
 /// The news that are published before the first edition.
@@ -212,7 +214,8 @@ fn config(dir: &Path, pages: &str, news: &str, smtp_port: u16) -> Result<Config,
         .replace("{pages}", pages)
         .replace("{news}", news)
         .replace("{smtp_port}", &smtp_port.to_string())
-        .replace("{secret}", &secret);
+        .replace("{secret}", &secret)
+        .replace("{database}", DATABASE_FILE);
     Config::parse(&text, &dir.join("banditore.toml"), [])
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that unwraps nothing has failed")]
 
+mod composing;
 mod dates;
 mod demo;
 mod demo_servers;
