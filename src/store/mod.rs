@@ -61,6 +61,9 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
     .concat()
 }
 
+/// What the database's driver calls itself in logs.
+pub const DRIVER: &str = "sqlx";
+
 /// A database, opened.
 #[derive(Clone, Debug)]
 pub struct Store {

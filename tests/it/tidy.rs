@@ -311,3 +311,64 @@ fn nothing_names_the_machine_it_was_written_on() {
     }
     none(&broken);
 }
+
+/// The settings as `src/config/raw.rs` reads them: (the type of their section, key).
+fn settings() -> Vec<(String, String)> {
+    let text = fs::read_to_string(root().join("src/config/raw.rs")).unwrap();
+    let (mut section, mut settings) = (String::new(), Vec::new());
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("pub(super) struct ") {
+            section = name.trim_end_matches(" {").to_owned();
+        } else if let Some((key, _)) =
+            line.strip_prefix("    pub ").and_then(|line| line.split_once(':'))
+        {
+            settings.push((section.clone(), key.to_owned()));
+        }
+    }
+    settings
+}
+
+#[test]
+fn every_setting_is_explained_and_has_an_example() {
+    let explained = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    let example = fs::read_to_string(root().join("config/banditore.toml")).unwrap();
+    let settings = settings();
+    assert!(settings.len() > 30, "{settings:?}");
+    let mut broken = Vec::new();
+    for (section, key) in &settings {
+        // Known, so that it can be refused with a hint.
+        let refused = section == "RawDkim" || key == "dkim" || key == "quiet";
+        let wanted = if section == "RawConfig" { format!("[{key}]") } else { format!("`{key}`") };
+        if !explained.contains(&wanted) && section != "RawDkim" {
+            broken.push(format!("docs/configuration.md: no {wanted}"));
+        }
+        if !refused && !mentions(&example, key) {
+            broken.push(format!("config/banditore.toml: no {key}"));
+        }
+    }
+    none(&broken);
+}
+
+#[test]
+fn the_readme_has_every_command() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with('|')).collect();
+    let program = <banditore::cli::Args as clap::CommandFactory>::command();
+    let mut broken = Vec::new();
+    for command in program.get_subcommands() {
+        let name = command.get_name();
+        let row = rows.iter().find(|row| {
+            [format!("`{name}`"), format!("`{name} ")].iter().any(|name| row.contains(name))
+        });
+        let Some(row) = row else {
+            broken.push(format!("README.md: no {name}"));
+            continue;
+        };
+        for below in command.get_subcommands().map(clap::Command::get_name) {
+            if !row.contains(&format!("`{below}`")) && !row.contains(&format!(" {below}`")) {
+                broken.push(format!("README.md: no {name} {below}"));
+            }
+        }
+    }
+    none(&broken);
+}
