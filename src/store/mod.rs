@@ -2,7 +2,7 @@
 //!
 //! A statement is a constant with `$1` parameters, declared by `statements!` in the file of the
 //! table it is about, in the SQL that SQLite and PostgreSQL share. What an engine needs in its own
-//! words stands in [`sqlite`]. Instants are seconds, flags are 0 and 1, ids are integers or text,
+//! words stands in `sqlite.rs`. Instants are seconds, flags are 0 and 1, ids are integers or text,
 //! lists are JSON text: types that both engines have.
 
 mod audience;
