@@ -217,7 +217,7 @@ async fn run_due(installation: &Installation, json: bool) -> Result<ExitCode, Cl
                     "id": edition.id,
                     "list": edition.list_id,
                     "cadence": edition.cadence,
-                    "slot": edition.slot,
+                    "slot": edition.slot_at.rfc3339(installation.config.site.timezone),
                     "state": edition.state,
                     "considered": edition.considered,
                     "empty": edition.empty,

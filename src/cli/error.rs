@@ -37,6 +37,37 @@ impl CliError {
     }
 }
 
+/// Whether what clap says is about wrong usage, rather than help that was asked for.
+pub(super) fn is_wrong_usage(error: &clap::Error) -> bool {
+    use clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    error.use_stderr() && error.kind() != DisplayHelpOnMissingArgumentOrSubcommand
+}
+
+/// Wrong usage in the form of all errors: clap's first paragraph is what happened, its tips and its
+/// usage line are what to do.
+impl From<clap::Error> for CliError {
+    fn from(error: clap::Error) -> Self {
+        let text = error.render().to_string();
+        let folded = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut parts = text.split("\n\n");
+        let what = folded(parts.next().unwrap_or_default());
+        let what = what.trim_start_matches("error: ").to_owned();
+        let hints: Vec<String> = parts
+            .flat_map(str::lines)
+            .map(str::trim)
+            .filter(|line| !line.starts_with("For more information"))
+            .filter(|line| !line.is_empty())
+            .map(|line| line.trim_start_matches("tip: ").replace("Usage: ", "usage: "))
+            .collect();
+        let hint = if hints.is_empty() {
+            "`banditore help` lists the commands, and --help after one what it takes".to_owned()
+        } else {
+            hints.join("; ")
+        };
+        Self::usage(what, hint)
+    }
+}
+
 /// An error with all its causes, in one line.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

@@ -286,6 +286,11 @@ async fn poll(context: &Context, id: Option<&SourceId>, json: bool) -> Result<Ex
             print(&format!("{source}: {result}\n"))?;
         }
     }
-    let failed = polled.iter().any(|poll| poll.error.is_some());
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let failed = polled.iter().filter(|poll| poll.error.is_some());
+    let failed: Vec<&str> = failed.map(|poll| poll.source.as_str()).collect();
+    if failed.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let hint = "what was read before stays; `banditore source test` shows how an address is read";
+    Err(CliError::failed(format!("no news from {}", failed.join(", ")), hint))
 }
