@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that unwraps nothing has failed")]
 
+mod acceptance;
 mod dates;
 mod demo_servers;
 mod fetching;
 mod pages;
+mod program;
 mod rendering;
 mod smtp;
 mod topics;
