@@ -55,6 +55,8 @@ statements! {
         ON CONFLICT (address_hash) DO UPDATE SET cause = excluded.cause, reason = excluded.reason";
     UNSUPPRESS = "DELETE FROM suppression WHERE address_hash = $1";
     SUPPRESSION = "SELECT cause, reason, since FROM suppression WHERE address_hash = $1";
+    SUPPRESSION_OF = "SELECT x.cause, x.reason, x.since FROM suppression x
+        JOIN subscriber p ON p.address_hash = x.address_hash WHERE p.id = $1";
     NEXT_UNPINNED = "SELECT max(id) AS bound FROM (SELECT id FROM subscription
         WHERE list_id = $1 AND cadence = $2 AND cursor IS NULL AND id > $3 ORDER BY id LIMIT $4)";
     NEXT_PINNED = "SELECT max(id) AS bound FROM (SELECT id FROM subscription
@@ -432,14 +434,16 @@ impl Tx<'_> {
     /// Why an address must not be written to, if so.
     pub async fn suppression(&mut self, hash: &str) -> Result<Option<Suppression>, StoreError> {
         let row = self.row(SUPPRESSION, values![hash]).await?;
-        row.map(|row| {
-            Ok(Suppression {
-                cause: row.text("cause")?,
-                reason: row.text("reason")?,
-                since: row.time("since")?,
-            })
-        })
-        .transpose()
+        row.map(|row| Suppression::read(&row)).transpose()
+    }
+
+    /// Why a subscriber must not be written to, if so.
+    pub async fn suppression_of(
+        &mut self,
+        subscriber: i64,
+    ) -> Result<Option<Suppression>, StoreError> {
+        let row = self.row(SUPPRESSION_OF, values![subscriber]).await?;
+        row.map(|row| Suppression::read(&row)).transpose()
     }
 
     /// The last of the next `limit` subscriptions without a pin after an id; none after the last.
@@ -548,6 +552,16 @@ impl StoredSubscription {
             cursor: row.int_or_none("cursor")?,
             joined_position: row.int("joined_position")?,
             created_at: row.time("created_at")?,
+        })
+    }
+}
+
+impl Suppression {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            cause: row.text("cause")?,
+            reason: row.text("reason")?,
+            since: row.time("since")?,
         })
     }
 }
