@@ -241,9 +241,17 @@ async fn run_due(installation: &Installation, json: bool) -> Result<ExitCode, Cl
     Ok(ExitCode::SUCCESS)
 }
 
-fn does_not_wait(edition: i64) -> CliError {
+/// Why an edition could be neither approved nor refused.
+async fn does_not_wait(installation: &Installation, id: i64) -> Result<CliError, CliError> {
     let hint = "`banditore audit` shows the editions and where they stand";
-    CliError::failed(format!("edition {edition} does not wait for approval"), hint)
+    let edition = installation.store.read().await?.edition(id).await?;
+    Ok(match edition {
+        None => CliError::usage(format!("there is no edition {id}"), hint),
+        Some(edition) => {
+            let what = format!("edition {id} is {}, and does not wait for approval", edition.state);
+            CliError::failed(what, hint)
+        }
+    })
 }
 
 async fn approve(
@@ -252,7 +260,9 @@ async fn approve(
     by: &str,
 ) -> Result<ExitCode, CliError> {
     let released = editions::approve(&installation.store, edition, by).await?;
-    let released = released.ok_or_else(|| does_not_wait(edition))?;
+    let Some(released) = released else {
+        return Err(does_not_wait(installation, edition).await?);
+    };
     print(&format!("approved by {by}: {released} message(s) are queued\n"))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -265,7 +275,9 @@ async fn refuse(
 ) -> Result<ExitCode, CliError> {
     let now = installation.clock.now();
     let ended = editions::refuse(&installation.store, edition, give_back, by, now).await?;
-    let ended = ended.ok_or_else(|| does_not_wait(edition))?;
+    let Some(ended) = ended else {
+        return Err(does_not_wait(installation, edition).await?);
+    };
     let then = if give_back {
         "the next edition brings what they told"
     } else {

@@ -260,7 +260,7 @@ async fn remove(context: &Context, id: &SourceId) -> Result<ExitCode, CliError> 
     }
     if !tx.remove_source(id, installation.clock.now()).await? {
         let hint = "`banditore source list` shows what there is";
-        return Err(CliError::failed(format!("there is no source {id}"), hint));
+        return Err(CliError::usage(format!("there is no source {id}"), hint));
     }
     tx.commit().await?;
     print(&format!("source {id} is not polled any more; its items stay\n"))?;
@@ -272,7 +272,7 @@ async fn poll(context: &Context, id: Option<&SourceId>, json: bool) -> Result<Ex
     let polled = round::poll(&installation, id).await?;
     if let Some(id) = id.filter(|_| polled.is_empty()) {
         let hint = "`banditore source list` shows what there is";
-        return Err(CliError::failed(format!("there is no source {id}"), hint));
+        return Err(CliError::usage(format!("there is no source {id}"), hint));
     }
     if json {
         print_json(&polled)?;

@@ -96,7 +96,7 @@ async fn import(
     }
     let opened = std::fs::File::open(file).map_err(|error| {
         let hint = "look whether the file is there and may be read by this user";
-        CliError::failed(format!("{}: {error}", file.display()), hint)
+        CliError::usage(format!("{}: {error}", file.display()), hint)
     })?;
     let octets = opened.metadata().map_or(0, |metadata| metadata.len());
     // Nobody knows the rows before they are read; a row of this kind has some fifty octets.
@@ -162,6 +162,9 @@ async fn export(
         let Some(last) = page.last() else { break };
         after = last.id;
         for held in page.iter().filter(|held| held.state != audience::ENDED) {
+            if tx.suppression_of(held.subscriber).await?.is_some() {
+                continue;
+            }
             if let Some(row) = export_row(&mut tx, held).await? {
                 writer.write_record(row).map_err(|error| failed(&error))?;
             }

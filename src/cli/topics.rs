@@ -83,7 +83,7 @@ fn explain(rules: &Rules, file: &Path, json: bool) -> Result<ExitCode, CliError>
 fn read_text(file: &Path) -> Result<String, CliError> {
     let failed = |error: std::io::Error| {
         let hint = "look whether the file is there and may be read by this user";
-        CliError::failed(format!("{}: {error}", file.display()), hint)
+        CliError::usage(format!("{}: {error}", file.display()), hint)
     };
     let mut octets = Vec::new();
     if file.as_os_str() == "-" {
@@ -141,7 +141,10 @@ fn eval(
         let hint = "lines are {\"title\",\"text\",\"categories\",\"topics\",\"places\"}";
         CliError::failed(format!("{}: {error}", path.display()), hint)
     };
-    let lines = std::fs::read_to_string(file).map_err(|error| failed(file, &error))?;
+    let lines = std::fs::read_to_string(file).map_err(|error| {
+        let hint = "look whether the file is there, in UTF-8, and may be read by this user";
+        CliError::usage(format!("{}: {error}", file.display()), hint)
+    })?;
     let (evaluation, predicted) = evaluate(rules, &lines).map_err(|error| failed(file, &error))?;
     if let Some(out) = predictions {
         let mut text = String::new();
