@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps nothing has failed")]
 
 mod acceptance;
+mod commands;
 mod configuration;
 mod dates;
 mod demo_servers;
 mod fetching;
+mod importing;
 mod pages;
 mod program;
 mod rendering;
