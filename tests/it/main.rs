@@ -9,6 +9,7 @@ mod dates;
 mod demo_servers;
 mod fetching;
 mod importing;
+mod joining;
 mod pages;
 mod program;
 mod rendering;
