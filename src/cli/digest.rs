@@ -150,17 +150,13 @@ async fn preview(
     drop(tx);
     let sender: Mailbox =
         sender.parse().map_err(|error| CliError::failed(format!("{sender}: {error}"), ""))?;
-    let failed = |path: &Path, error: std::io::Error| {
-        let hint = "look whether the folder may be written to by this user";
-        CliError::failed(format!("{}: {error}", path.display()), hint)
-    };
-    std::fs::create_dir_all(out).map_err(|error| failed(out, error))?;
+    std::fs::create_dir_all(out).map_err(|error| CliError::unwritable(out, error))?;
     for (number, (row, recipients)) in (1..).zip(&variants) {
         let mail = mail(installation, &edition, row, &fragments, &sender, &recipient)?;
         let name = format!("{list}-{cadence}-{number:03}");
         for (ending, octets) in files(&mail) {
             let path = out.join(format!("{name}.{ending}"));
-            std::fs::write(&path, octets).map_err(|error| failed(&path, error))?;
+            std::fs::write(&path, octets).map_err(|error| CliError::unwritable(&path, error))?;
         }
         print(&format!("{name}: {recipients} recipient(s)\n"))?;
     }

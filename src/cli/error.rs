@@ -1,5 +1,8 @@
 //! How a command fails: what happened, what to do, and the exit status.
 
+use std::fmt::Display;
+use std::path::Path;
+
 use crate::audience::ImportError;
 use crate::config::ConfigError;
 use crate::delivery::DeliveryError;
@@ -34,6 +37,19 @@ impl CliError {
     /// A command that could not do what it was asked.
     pub fn failed(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { what: what.into(), hint: hint.into(), code: FAILED }
+    }
+
+    /// A file named by an argument that cannot be read.
+    pub fn unreadable(file: &Path, cause: impl Display) -> Self {
+        let hint = "look whether the file is there and may be read by this user";
+        Self::usage(format!("{}: {cause}", file.display()), hint)
+    }
+
+    /// A file or folder that cannot be written.
+    pub fn unwritable(path: &Path, cause: impl Display) -> Self {
+        let hint = "look whether the folder is there and may be written to by this user, and \
+                    whether the disk is full";
+        Self::failed(format!("{}: {cause}", path.display()), hint)
     }
 }
 

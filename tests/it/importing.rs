@@ -257,3 +257,39 @@ fn consent_is_kept_and_shown_with_the_subscription() {
     assert_eq!(held["consents"], consent);
     assert_eq!((&held["since"], &held["state"]), (&TIME.into(), &"active".into()));
 }
+
+#[test]
+fn all_that_is_held_about_a_person_can_be_read_by_people() {
+    let office = office();
+    office.write(
+        "in.csv",
+        "email,name,topics,words\nanna@example.org,Anna Rossi,pnrr;tenders,asilo nido\n",
+    );
+    let import = ["subscribers", "import", "in.csv", "--list", "residents", "--consent", "a voce"];
+    office.at(TIME, &import).done();
+    let shown = office.run(&["subscribers", "show", "anna@example.org"]).done().out;
+    let (id, rest) = shown.split_once('\n').unwrap();
+    assert!(id.starts_with("id: "), "{shown}");
+    insta::assert_snapshot!(rest, @r"
+    address: anna@example.org
+    name: Anna Rossi
+    list residents (daily, it), active, since 2026-11-25T09:00:00+01:00
+      topics: pnrr, tenders
+      places: the whole area
+      words: asilo nido
+      consent by import, 2026-11-25T09:00:00+01:00: a voce
+    ");
+    let nobody = office.run(&["subscribers", "show", "nobody@example.org"]).done().out;
+    assert_eq!(nobody, "this address is not known\n");
+}
+
+#[test]
+fn a_file_of_addresses_is_its_owner_s_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let office = office();
+    let export = ["subscribers", "export", "--list", "residents", "--out", "out.csv"];
+    office.run(&export).done();
+    let mode = std::fs::metadata(office.file("out.csv")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0);
+    assert_eq!(office.read("out.csv"), "email,name,topics,places,words,cadence,language\n");
+}
