@@ -4,6 +4,9 @@ mod hostile;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use banditore::clock::Clock;
+use banditore::editions;
+use banditore::installation::Installation;
 use serde_json::Value;
 
 use crate::program::{Dice, Mail, Office, SmtpSink, fold, shared};
@@ -12,6 +15,8 @@ const OWN_PAGE: &str = include_str!("../../fixtures/pages/union.html");
 const SUBSCRIBERS: usize = 1_000;
 /// How many of the newest items come after the baseline.
 const NEW: usize = 3;
+/// How many pairs of a subscriber and an item are explained.
+const PAIRS: usize = 1_000;
 /// The seed of the audience; the number means nothing.
 const SEED: u64 = 0xBA_0D17;
 
@@ -246,20 +251,43 @@ fn what_was_planned_happened(office: &Office, planned: &Value) {
     assert_eq!(planned["messages"], recipients);
 }
 
-/// Demands that `explain` says of some pairs what the test knows of them.
+/// Demands that `explain` says of some pairs what the test knows of them: of a few by the command,
+/// of many by the function behind it.
 fn explaining_agrees(office: &Office, residents: &[Resident], items: &[Item]) {
     let mut dice = Dice(SEED + 1);
-    for _ in 0..60 {
-        let resident = &residents[dice.below(residents.len())];
-        let item = &items[dice.below(items.len())];
+    let mut pair = || (&residents[dice.below(residents.len())], &items[dice.below(items.len())]);
+    for (resident, item) in (0..10).map(|_| pair()) {
         let explain = ["explain", "--item", &item.link, "--subscriber", &resident.email, "--json"];
         let explained = office.at(MONDAY, &explain).done().json();
-        let expected = if resident.asked_for(item) { "told" } else { "not told" };
-        assert_eq!(explained["verdict"], expected, "{} {}", resident.email, item.title);
-        let steps = explained["steps"].as_array().unwrap();
-        let reasons = steps.iter().filter(|step| step["holds"] == false).count();
-        assert_eq!(reasons > 0, expected == "not told", "{explained}");
+        agrees(resident, item, &explained);
     }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let monday = chrono::DateTime::parse_from_rfc3339(MONDAY).unwrap();
+        let clock = Clock::stepped(monday.into());
+        let file = office.file("banditore.toml");
+        let installation = Installation::open(Some(&file), clock).await.unwrap();
+        let mut tx = installation.store.read().await.unwrap();
+        for (resident, item) in (0..PAIRS).map(|_| pair()) {
+            let address = resident.email.parse().unwrap();
+            let hash = installation.keys.address_hash(&address);
+            let subject = tx.subject_by_hash(&hash).await.unwrap().unwrap();
+            let known = tx.items_by_link(&item.link).await.unwrap().remove(0);
+            let (rules, zone) = (&installation.rules, installation.config.site.timezone);
+            let explained =
+                editions::explain(&mut tx, rules, zone, &known, &subject, monday.into());
+            let explained = serde_json::to_value(explained.await.unwrap()).unwrap();
+            agrees(resident, item, &explained);
+        }
+    });
+}
+
+fn agrees(resident: &Resident, item: &Item, explained: &Value) {
+    let expected = if resident.asked_for(item) { "told" } else { "not told" };
+    assert_eq!(explained["verdict"], expected, "{} {}", resident.email, item.title);
+    let mut steps = explained["steps"].as_array().unwrap().iter();
+    let broken = steps.any(|step| step["holds"] == false);
+    assert_eq!(broken, expected == "not told", "{explained}");
 }
 
 #[test]
@@ -325,4 +353,35 @@ fn a_preview_shows_each_variant_as_three_files_and_sends_nothing() {
     assert!(!office.file("none").exists());
     assert_eq!(office.contents(), before);
     assert!(sink.mails().is_empty());
+}
+
+#[test]
+fn two_rounds_at_the_same_time_tell_everybody_once() {
+    let sink = SmtpSink::start();
+    let office = Office::with(sink.port, LIST);
+    office.write("news.html", without_newest(OWN_PAGE));
+    office.at(BASELINE, &["migrate"]).done();
+    let rows: String = (0..300).map(|number| format!("r{number}@example.org\n")).collect();
+    office.write("residents.csv", format!("email\n{rows}"));
+    office.at(BASELINE, &["subscribers", "import", "residents.csv", "--list", "residents"]).done();
+    office.at(BASELINE, &["once"]).done();
+    office.write("news.html", OWN_PAGE);
+    let rounds: Vec<_> = std::thread::scope(|scope| {
+        let round = || office.at(SLOT, &["once", "--json"]);
+        let started: Vec<_> = (0..3).map(|_| scope.spawn(round)).collect();
+        started.into_iter().map(|round| round.join().unwrap()).collect()
+    });
+    // Whoever comes while another delivers is told so; one of them does the work.
+    assert!(rounds.iter().any(|round| round.code == 0), "{rounds:?}");
+    for round in rounds.iter().filter(|round| round.code != 0) {
+        assert!(round.err.contains("another process is delivering"), "{round:?}");
+    }
+    office.at(SLOT, &["deliver", "--until-empty"]).done();
+    let mut recipients: Vec<String> =
+        sink.mails().iter().map(|mail| mail.recipients[0].clone()).collect();
+    assert_eq!(recipients.len(), 300);
+    recipients.sort();
+    recipients.dedup();
+    assert_eq!(recipients.len(), 300);
+    assert_eq!(office.run(&["audit", "--json"]).done().json()["editions"][0]["considered"], 300);
 }
