@@ -55,9 +55,9 @@ pub struct RoundReport {
     pub totals: Totals,
     /// What could not be read or reached, in words.
     pub errors: Vec<String>,
-    /// Whether the relay could not be reached.
+    /// Why the relay could not be reached, if so.
     #[serde(skip)]
-    pub relay_away: bool,
+    pub relay_away: Option<String>,
 }
 
 /// Why a round stopped.
@@ -335,11 +335,11 @@ pub async fn once(
     if installation.config.smtp.is_some() || report.messages > 0 {
         let delivered = deliver(installation, false, progress).await?;
         report.totals = delivered.totals;
-        if let Some(cause) = delivered.relay_away {
+        if let Some(cause) = &delivered.relay_away {
             let smtp = installation.config.require_smtp()?;
-            report.relay_away = true;
             report.errors.push(format!("relay {}:{}: {cause}", smtp.host, smtp.port));
         }
+        report.relay_away = delivered.relay_away;
     }
     Ok(report)
 }

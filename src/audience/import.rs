@@ -15,6 +15,8 @@ use super::{EmailAddress, Keys, NAME_CHARS_MAX};
 const ROWS_A_TRANSACTION: usize = 1_000;
 /// The most rows that one file may have.
 pub const ROWS_MAX: u64 = 2_000_000;
+/// The most octets that one file may have.
+pub const FILE_OCTETS_MAX: u64 = 512 << 20;
 /// The most refused rows that a report lists; beyond, they are counted.
 pub const REFUSED_SHOWN_MAX: usize = 10_000;
 /// The most words or phrases that one subscription follows.
@@ -89,6 +91,12 @@ pub enum ImportError {
         /// What the parser said.
         what: String,
     },
+    /// A column that stands there twice.
+    #[error("the column {0:?} is there twice")]
+    ColumnTwice(String),
+    /// Too many octets.
+    #[error("the file has more than {FILE_OCTETS_MAX} octets")]
+    TooLarge,
     /// Too many rows.
     #[error("the file has more than {ROWS_MAX} rows")]
     TooLong,
@@ -119,16 +127,19 @@ pub async fn import(
     mut progress: impl FnMut(u64),
 ) -> Result<ImportReport, ImportError> {
     let mut text = Vec::new();
-    let mut file = file;
-    file.read_to_end(&mut text)
-        .map_err(|cause| ImportError::Csv { line: 1, what: cause.to_string() })?;
+    let read = file.take(FILE_OCTETS_MAX + 1).read_to_end(&mut text);
+    let octets = read.map_err(|cause| ImportError::Csv { line: 1, what: cause.to_string() })?;
+    if octets as u64 > FILE_OCTETS_MAX {
+        return Err(ImportError::TooLarge);
+    }
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter(text))
         .flexible(true)
         .trim(csv::Trim::All)
         .from_reader(text);
-    let columns = columns(reader.byte_headers().map_err(|error| csv_error(&error))?)?;
+    let header = reader.byte_headers().map_err(|error| csv_error(&error))?.clone();
+    let columns = columns(&header)?;
     let mut report = ImportReport::default();
     let mut seen = BTreeSet::new();
     let mut record = csv::ByteRecord::new();
@@ -145,6 +156,12 @@ pub async fn import(
                 return Err(ImportError::TooLong);
             }
             let line = record.position().map_or(0, csv::Position::line);
+            if record.len() > header.len() {
+                let reason = "more fields than the first line has columns; quote a field with \
+                              commas or semicolons in it";
+                report.refuse(line, reason.to_owned());
+                continue;
+            }
             let wanted = match read_row(&record, &columns, settings) {
                 Ok(wanted) => wanted,
                 Err(reason) => {
@@ -212,7 +229,9 @@ fn columns(header: &csv::ByteRecord) -> Result<BTreeMap<&'static str, usize>, Im
     for (index, name) in names.iter().enumerate() {
         let known = COLUMNS.into_iter().find(|column| column == name);
         let known = known.ok_or_else(|| ImportError::UnknownColumn(name.clone()))?;
-        columns.insert(known, index);
+        if columns.insert(known, index).is_some() {
+            return Err(ImportError::ColumnTwice(name.clone()));
+        }
     }
     if !columns.contains_key("email") {
         return Err(ImportError::NoEmailColumn(names.join(", ")));

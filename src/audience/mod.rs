@@ -12,7 +12,9 @@ mod subscriptions;
 
 pub use address::{ADDRESS_OCTETS_MAX, EmailAddress, InvalidAddress, Mailbox, NAME_CHARS_MAX};
 pub use erasing::{erase, suppress, unsuppress};
-pub use import::{ImportError, ImportReport, ImportSettings, REFUSED_SHOWN_MAX, Refused, import};
+pub use import::{
+    COLUMNS, ImportError, ImportReport, ImportSettings, REFUSED_SHOWN_MAX, Refused, import,
+};
 pub use keys::Keys;
 pub use subscriptions::{
     ACTIVE, Consent, ENDED, Joined, Joining, PAUSED, Preferences, join, leave, pause, public_id,

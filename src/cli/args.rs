@@ -206,6 +206,8 @@ pub enum Subscribers {
         json: bool,
     },
     /// Write the subscribers of a list as a CSV file that can be imported
+    ///
+    /// Addresses that must not be written to are left out.
     Export {
         /// The list
         #[arg(long)]

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::error::{FAILED, USAGE};
-use super::output::{print, print_json};
+use super::output::{print, print_error, print_json};
 use super::{CliError, Context, args};
+use crate::audience::Keys;
 use crate::config::Config;
 use crate::delivery::smtp::{Relay, StageLimits};
 use crate::installation::{OpenError, load_rules};
@@ -64,15 +65,15 @@ pub async fn run(context: &Context, args: &args::Check) -> Result<ExitCode, CliE
         }
     }
     let code = checks.iter().map(|check| check.code).max().unwrap_or(0);
+    for check in checks.iter().filter(|check| !check.ok) {
+        let what = format!("{}: {}", check.what, check.detail);
+        print_error(&CliError { what, hint: check.hint.clone(), code: check.code });
+    }
     if args.json {
         print_json(&Findings { ok: code == 0, checks })?;
     } else {
-        for check in &checks {
-            let mark = if check.ok { "ok" } else { "error" };
-            print(&format!("{mark}: {}: {}\n", check.what, check.detail))?;
-            if !check.hint.is_empty() {
-                print(&format!("hint: {}\n", check.hint))?;
-            }
+        for check in checks.iter().filter(|check| check.ok) {
+            print(&format!("ok: {}: {}\n", check.what, check.detail))?;
         }
     }
     Ok(ExitCode::from(code))
@@ -102,10 +103,21 @@ async fn database(config: &Config) -> Result<String, CliError> {
         return Err(StoreError::Unreachable { url: url.clone(), cause }.into());
     }
     let store = Store::open(url, config.delivery.durability).await?;
-    let checked = store.require_migrated().await;
+    let checked = looked_at(&store, config).await;
     store.close().await;
     checked?;
     Ok("reachable, and of this version".to_owned())
+}
+
+/// Whether an open database is of this version and was made with this secret.
+async fn looked_at(store: &Store, config: &Config) -> Result<(), OpenError> {
+    store.require_migrated().await?;
+    let made_with = store.read().await?.marks().await?;
+    let ours = Keys::new(config.site.secret.clone()).check();
+    match made_with {
+        Some(marks) if marks.secret_check != ours => Err(OpenError::OtherSecret),
+        _ => Ok(()),
+    }
 }
 
 async fn relay(config: &Config) -> Result<String, CliError> {

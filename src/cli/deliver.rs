@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use tokio::sync::watch;
 
-use super::error::FAILED;
 use super::output::{follow_delivery, print, print_json};
 use super::{CliError, Context, args};
 use crate::delivery::Totals;
+use crate::installation::Installation;
 use crate::round::{self, RoundError};
 
 /// A whole round: poll, plan, deliver.
@@ -32,8 +32,16 @@ pub async fn once(context: &Context, args: &args::Json) -> Result<ExitCode, CliE
             sentence(report.totals)
         ))?;
     }
-    let away = report.relay_away && report.totals.accepted == 0;
-    Ok(if away { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
+    match report.relay_away {
+        Some(cause) if report.totals.accepted == 0 => Err(relay_away(&installation, cause)),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn relay_away(installation: &Installation, cause: String) -> CliError {
+    let smtp = installation.config.smtp.as_ref();
+    let relay = smtp.map(|smtp| format!("{}:{}", smtp.host, smtp.port)).unwrap_or_default();
+    RoundError::RelayAway { relay, cause }.into()
 }
 
 /// Delivers what is due.
@@ -50,9 +58,7 @@ pub async fn deliver(context: &Context, args: &args::Deliver) -> Result<ExitCode
     }
     match delivered.relay_away {
         Some(cause) if delivered.totals.accepted == 0 && !args.until_empty => {
-            let smtp = installation.config.require_smtp()?;
-            let relay = format!("{}:{}", smtp.host, smtp.port);
-            Err(RoundError::RelayAway { relay, cause }.into())
+            Err(relay_away(&installation, cause))
         }
         _ => Ok(ExitCode::SUCCESS),
     }

@@ -150,17 +150,13 @@ async fn preview(
     drop(tx);
     let sender: Mailbox =
         sender.parse().map_err(|error| CliError::failed(format!("{sender}: {error}"), ""))?;
-    let failed = |path: &Path, error: std::io::Error| {
-        let hint = "look whether the folder may be written to by this user";
-        CliError::failed(format!("{}: {error}", path.display()), hint)
-    };
-    std::fs::create_dir_all(out).map_err(|error| failed(out, error))?;
+    std::fs::create_dir_all(out).map_err(|error| CliError::unwritable(out, error))?;
     for (number, (row, recipients)) in (1..).zip(&variants) {
         let mail = mail(installation, &edition, row, &fragments, &sender, &recipient)?;
         let name = format!("{list}-{cadence}-{number:03}");
         for (ending, octets) in files(&mail) {
             let path = out.join(format!("{name}.{ending}"));
-            std::fs::write(&path, octets).map_err(|error| failed(&path, error))?;
+            std::fs::write(&path, octets).map_err(|error| CliError::unwritable(&path, error))?;
         }
         print(&format!("{name}: {recipients} recipient(s)\n"))?;
     }
@@ -217,7 +213,7 @@ async fn run_due(installation: &Installation, json: bool) -> Result<ExitCode, Cl
                     "id": edition.id,
                     "list": edition.list_id,
                     "cadence": edition.cadence,
-                    "slot": edition.slot,
+                    "slot": edition.slot_at.rfc3339(installation.config.site.timezone),
                     "state": edition.state,
                     "considered": edition.considered,
                     "empty": edition.empty,
@@ -241,9 +237,17 @@ async fn run_due(installation: &Installation, json: bool) -> Result<ExitCode, Cl
     Ok(ExitCode::SUCCESS)
 }
 
-fn does_not_wait(edition: i64) -> CliError {
+/// Why an edition could be neither approved nor refused.
+async fn does_not_wait(installation: &Installation, id: i64) -> Result<CliError, CliError> {
     let hint = "`banditore audit` shows the editions and where they stand";
-    CliError::failed(format!("edition {edition} does not wait for approval"), hint)
+    let edition = installation.store.read().await?.edition(id).await?;
+    Ok(match edition {
+        None => CliError::usage(format!("there is no edition {id}"), hint),
+        Some(edition) => {
+            let what = format!("edition {id} is {}, and does not wait for approval", edition.state);
+            CliError::failed(what, hint)
+        }
+    })
 }
 
 async fn approve(
@@ -252,7 +256,9 @@ async fn approve(
     by: &str,
 ) -> Result<ExitCode, CliError> {
     let released = editions::approve(&installation.store, edition, by).await?;
-    let released = released.ok_or_else(|| does_not_wait(edition))?;
+    let Some(released) = released else {
+        return Err(does_not_wait(installation, edition).await?);
+    };
     print(&format!("approved by {by}: {released} message(s) are queued\n"))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -265,7 +271,9 @@ async fn refuse(
 ) -> Result<ExitCode, CliError> {
     let now = installation.clock.now();
     let ended = editions::refuse(&installation.store, edition, give_back, by, now).await?;
-    let ended = ended.ok_or_else(|| does_not_wait(edition))?;
+    let Some(ended) = ended else {
+        return Err(does_not_wait(installation, edition).await?);
+    };
     let then = if give_back {
         "the next edition brings what they told"
     } else {

@@ -1,5 +1,8 @@
 //! How a command fails: what happened, what to do, and the exit status.
 
+use std::fmt::Display;
+use std::path::Path;
+
 use crate::audience::ImportError;
 use crate::config::ConfigError;
 use crate::delivery::DeliveryError;
@@ -34,6 +37,50 @@ impl CliError {
     /// A command that could not do what it was asked.
     pub fn failed(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { what: what.into(), hint: hint.into(), code: FAILED }
+    }
+
+    /// A file named by an argument that cannot be read.
+    pub fn unreadable(file: &Path, cause: impl Display) -> Self {
+        let hint = "look whether the file is there and may be read by this user";
+        Self::usage(format!("{}: {cause}", file.display()), hint)
+    }
+
+    /// A file or folder that cannot be written.
+    pub fn unwritable(path: &Path, cause: impl Display) -> Self {
+        let hint = "look whether the folder is there and may be written to by this user, and \
+                    whether the disk is full";
+        Self::failed(format!("{}: {cause}", path.display()), hint)
+    }
+}
+
+/// Whether what clap says is about wrong usage, rather than help that was asked for.
+pub(super) fn is_wrong_usage(error: &clap::Error) -> bool {
+    use clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    error.use_stderr() && error.kind() != DisplayHelpOnMissingArgumentOrSubcommand
+}
+
+/// Wrong usage in the form of all errors: clap's first paragraph is what happened, its tips and its
+/// usage line are what to do.
+impl From<clap::Error> for CliError {
+    fn from(error: clap::Error) -> Self {
+        let text = error.render().to_string();
+        let folded = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut parts = text.split("\n\n");
+        let what = folded(parts.next().unwrap_or_default());
+        let what = what.trim_start_matches("error: ").to_owned();
+        let hints: Vec<String> = parts
+            .flat_map(str::lines)
+            .map(str::trim)
+            .filter(|line| !line.starts_with("For more information"))
+            .filter(|line| !line.is_empty())
+            .map(|line| line.trim_start_matches("tip: ").replace("Usage: ", "usage: "))
+            .collect();
+        let hint = if hints.is_empty() {
+            "`banditore help` lists the commands, and --help after one what it takes".to_owned()
+        } else {
+            hints.join("; ")
+        };
+        Self::usage(what, hint)
     }
 }
 

@@ -56,7 +56,7 @@ async fn find_item(tx: &mut Tx<'_>, item: &str) -> Result<ItemRow, CliError> {
     };
     found.ok_or_else(|| {
         let hint = "give the item's number, or the address of its page as the source has it";
-        CliError::failed(format!("there is no item {item}"), hint)
+        CliError::usage(format!("there is no item {item}"), hint)
     })
 }
 
@@ -68,7 +68,7 @@ pub async fn audit(context: &Context, args: &args::Audit) -> Result<ExitCode, Cl
         delivery::audit(&installation.store, &installation.keys, args.edition, zone).await?;
     if let Some(id) = args.edition.filter(|_| audit.editions.is_empty()) {
         let hint = "`banditore audit` lists all editions";
-        return Err(CliError::failed(format!("there is no edition {id}"), hint));
+        return Err(CliError::usage(format!("there is no edition {id}"), hint));
     }
     if args.json {
         print_json(&audit)?;

@@ -21,11 +21,7 @@ const SECRET_OCTETS: usize = 32;
 
 /// Writes a configuration that works. Nothing that is there is overwritten.
 pub fn run(args: &args::Init) -> Result<ExitCode, CliError> {
-    let failed = |what: String| {
-        CliError::failed(what, "look whether the folder may be written to by this user")
-    };
-    std::fs::create_dir_all(&args.dir)
-        .map_err(|error| failed(format!("{}: {error}", args.dir.display())))?;
+    std::fs::create_dir_all(&args.dir).map_err(|error| CliError::unwritable(&args.dir, error))?;
     let secret = HEXLOWER.encode(&rand::random::<[u8; SECRET_OCTETS]>());
     let files = [
         ("banditore.toml", EXAMPLE.replace(SECRET_PLACE, &secret)),
@@ -40,7 +36,7 @@ pub fn run(args: &args::Init) -> Result<ExitCode, CliError> {
     }
     for (name, text) in &files {
         let path = args.dir.join(name);
-        write_new(&path, text).map_err(|error| failed(format!("{}: {error}", path.display())))?;
+        write_new(&path, text).map_err(|error| CliError::unwritable(&path, error))?;
         print(&format!("{}\n", path.display()))?;
     }
     Ok(ExitCode::SUCCESS)

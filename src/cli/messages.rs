@@ -92,7 +92,7 @@ async fn decide(
     for id in ids {
         let message = tx.message(*id).await?.ok_or_else(|| {
             let hint = "`banditore messages list` shows what there is";
-            CliError::failed(format!("there is no message {id}"), hint)
+            CliError::usage(format!("there is no message {id}"), hint)
         })?;
         let decided = if resend {
             let expires = now.plus(DIGEST_LIFETIME_SECONDS);

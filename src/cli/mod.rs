@@ -21,6 +21,7 @@ use clap::Parser;
 
 pub use args::{Args, Command};
 pub use error::CliError;
+use error::is_wrong_usage;
 
 use crate::clock::Clock;
 use crate::installation::Installation;
@@ -41,27 +42,30 @@ impl Context {
 pub fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
-        // Help and version are no errors; clap's own exit status for wrong usage is 2, as ours.
-        Err(error) => error.exit(),
+        // Help and version are no errors, and print where they belong.
+        Err(error) if !is_wrong_usage(&error) => error.exit(),
+        Err(error) => return report(&CliError::from(error)),
     };
     start_logging();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: the program cannot start: {error}");
-            return ExitCode::FAILURE;
+            return report(&CliError::failed(
+                format!("the program cannot start: {error}"),
+                "look whether this user may start threads and open files",
+            ));
         }
     };
     match runtime.block_on(run(args)) {
         Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {}", error.what);
-            if !error.hint.is_empty() {
-                eprintln!("hint: {}", error.hint);
-            }
-            ExitCode::from(error.code)
-        }
+        Err(error) => report(&error),
     }
+}
+
+/// Says on standard error what happened and what to do; gives the exit status.
+fn report(error: &CliError) -> ExitCode {
+    output::print_error(error);
+    ExitCode::from(error.code)
 }
 
 /// Does what the arguments ask.

@@ -22,6 +22,16 @@ pub fn print(text: &str) -> Result<(), CliError> {
     }
 }
 
+/// Writes what happened and what to do to standard error, a line each.
+pub fn print_error(error: &CliError) {
+    let mut out = std::io::stderr().lock();
+    // Where standard error is gone, there is nobody to tell.
+    let _ = writeln!(out, "error: {}", error.what);
+    if !error.hint.is_empty() {
+        let _ = writeln!(out, "hint: {}", error.hint);
+    }
+}
+
 /// One JSON document.
 pub fn print_json(value: &impl Serialize) -> Result<(), CliError> {
     let mut text = serde_json::to_string_pretty(value)

@@ -276,7 +276,7 @@ async fn remove(context: &Context, id: &SourceId) -> Result<ExitCode, CliError> 
     }
     if !tx.remove_source(id, installation.clock.now()).await? {
         let hint = "`banditore source list` shows what there is";
-        return Err(CliError::failed(format!("there is no source {id}"), hint));
+        return Err(CliError::usage(format!("there is no source {id}"), hint));
     }
     tx.commit().await?;
     print(&format!("source {id} is not polled any more; its items stay\n"))?;
@@ -288,7 +288,7 @@ async fn poll(context: &Context, id: Option<&SourceId>, json: bool) -> Result<Ex
     let polled = round::poll(&installation, id).await?;
     if let Some(id) = id.filter(|_| polled.is_empty()) {
         let hint = "`banditore source list` shows what there is";
-        return Err(CliError::failed(format!("there is no source {id}"), hint));
+        return Err(CliError::usage(format!("there is no source {id}"), hint));
     }
     if json {
         print_json(&polled)?;
@@ -302,6 +302,11 @@ async fn poll(context: &Context, id: Option<&SourceId>, json: bool) -> Result<Ex
             print(&format!("{source}: {result}\n"))?;
         }
     }
-    let failed = polled.iter().any(|poll| poll.error.is_some());
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let failed = polled.iter().filter(|poll| poll.error.is_some());
+    let failed: Vec<&str> = failed.map(|poll| poll.source.as_str()).collect();
+    if failed.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let hint = "what was read before stays; `banditore source test` shows how an address is read";
+    Err(CliError::failed(format!("no news from {}", failed.join(", ")), hint))
 }

@@ -94,10 +94,7 @@ async fn import(
         places.insert(place.name.to_lowercase(), place.id.clone());
         places.insert(place.id.to_string(), place.id.clone());
     }
-    let opened = std::fs::File::open(file).map_err(|error| {
-        let hint = "look whether the file is there and may be read by this user";
-        CliError::failed(format!("{}: {error}", file.display()), hint)
-    })?;
+    let opened = std::fs::File::open(file).map_err(|error| CliError::unreadable(file, error))?;
     let octets = opened.metadata().map_or(0, |metadata| metadata.len());
     // Nobody knows the rows before they are read; a row of this kind has some fifty octets.
     let progress = bar(octets / 50, "importing");
@@ -147,32 +144,44 @@ async fn export(
     list: &ListId,
     out: Option<&Path>,
 ) -> Result<ExitCode, CliError> {
-    let failed = |error: &dyn std::fmt::Display| {
-        CliError::failed(format!("the file cannot be written: {error}"), "is the disk full?")
-    };
+    // Rows of texts are CSV always, and memory takes them.
+    let failed = |error: csv::Error| CliError::failed(error.to_string(), "tell the developers");
     let mut tx = installation.store.read().await?;
     cadences_of(&mut tx, list).await?;
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer
-        .write_record(["email", "name", "topics", "places", "words", "cadence", "language"])
-        .map_err(|error| failed(&error))?;
+    writer.write_record(audience::COLUMNS).map_err(failed)?;
     let mut after = 0;
     loop {
         let page = tx.subscriptions_after(list, after, SUBSCRIPTIONS_A_PAGE).await?;
         let Some(last) = page.last() else { break };
         after = last.id;
         for held in page.iter().filter(|held| held.state != audience::ENDED) {
+            if tx.suppression_of(held.subscriber).await?.is_some() {
+                continue;
+            }
             if let Some(row) = export_row(&mut tx, held).await? {
-                writer.write_record(row).map_err(|error| failed(&error))?;
+                writer.write_record(row).map_err(failed)?;
             }
         }
     }
-    let text = writer.into_inner().map_err(|error| failed(&error))?;
+    let text = writer.into_inner().map_err(|error| failed(error.into_error().into()))?;
     match out {
-        Some(path) => std::fs::write(path, text).map_err(|error| failed(&error))?,
+        Some(path) => {
+            write_private(path, &text).map_err(|error| CliError::unwritable(path, error))?
+        }
         None => print(&String::from_utf8_lossy(&text))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Addresses are personal: a file of them that is made here is its owner's alone.
+fn write_private(path: &Path, octets: &[u8]) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(octets)
 }
 
 async fn export_row(
@@ -273,12 +282,35 @@ fn describe(document: &serde_json::Value) -> String {
         text.push_str(&format!("suppressed: {cause}, {reason}\n"));
     }
     for held in document["subscriptions"].as_array().into_iter().flatten() {
-        text.push_str(&format!("subscription: {held}\n"));
+        text.push_str(&describe_subscription(held));
     }
     for message in document["messages"].as_array().into_iter().flatten() {
-        text.push_str(&format!("message: {message}\n"));
+        let [id, edition] = ["id", "edition"].map(|key| &message[key]);
+        let [state, created] = ["state", "created"].map(|key| word(&message[key]));
+        text.push_str(&format!("message {id} of edition {edition}, {created}: {state}\n"));
     }
     text
+}
+
+fn describe_subscription(held: &serde_json::Value) -> String {
+    let [list, cadence, state, since] =
+        ["list", "cadence", "state", "since"].map(|key| word(&held[key]));
+    let language = word(&held["language"]);
+    let mut text = format!("list {list} ({cadence}, {language}), {state}, since {since}\n");
+    for (key, none) in [("topics", "all"), ("places", "the whole area"), ("words", "none")] {
+        let some = held[key].as_array().into_iter().flatten().map(word);
+        let some = some.collect::<Vec<_>>().join(", ");
+        text.push_str(&format!("  {key}: {}\n", if some.is_empty() { none } else { &some }));
+    }
+    for consent in held["consents"].as_array().into_iter().flatten() {
+        let [way, proof, at] = ["way", "proof", "at"].map(|key| word(&consent[key]));
+        text.push_str(&format!("  consent by {way}, {at}: {proof}\n"));
+    }
+    text
+}
+
+fn word(value: &serde_json::Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 async fn erase(

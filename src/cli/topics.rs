@@ -81,10 +81,7 @@ fn explain(rules: &Rules, file: &Path, json: bool) -> Result<ExitCode, CliError>
 }
 
 fn read_text(file: &Path) -> Result<String, CliError> {
-    let failed = |error: std::io::Error| {
-        let hint = "look whether the file is there and may be read by this user";
-        CliError::failed(format!("{}: {error}", file.display()), hint)
-    };
+    let failed = |error: std::io::Error| CliError::unreadable(file, error);
     let mut octets = Vec::new();
     if file.as_os_str() == "-" {
         std::io::stdin().take(TEXT_OCTETS_MAX).read_to_end(&mut octets).map_err(failed)?;
@@ -137,20 +134,20 @@ fn eval(
     predictions: Option<&Path>,
     json: bool,
 ) -> Result<ExitCode, CliError> {
-    let failed = |path: &Path, error: &dyn std::fmt::Display| {
+    let lines = std::fs::read_to_string(file).map_err(|error| CliError::unreadable(file, error))?;
+    let (evaluation, predicted) = evaluate(rules, &lines).map_err(|error| {
         let hint = "lines are {\"title\",\"text\",\"categories\",\"topics\",\"places\"}";
-        CliError::failed(format!("{}: {error}", path.display()), hint)
-    };
-    let lines = std::fs::read_to_string(file).map_err(|error| failed(file, &error))?;
-    let (evaluation, predicted) = evaluate(rules, &lines).map_err(|error| failed(file, &error))?;
+        CliError::failed(format!("{}: {error}", file.display()), hint)
+    })?;
     if let Some(out) = predictions {
         let mut text = String::new();
         for prediction in &predicted {
-            let line = serde_json::to_string(prediction).map_err(|error| failed(out, &error))?;
+            let line = serde_json::to_string(prediction)
+                .map_err(|error| CliError::unwritable(out, error))?;
             text.push_str(&line);
             text.push('\n');
         }
-        std::fs::write(out, text).map_err(|error| failed(out, &error))?;
+        std::fs::write(out, text).map_err(|error| CliError::unwritable(out, error))?;
     }
     if json {
         print_json(&evaluation)?;

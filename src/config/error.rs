@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::ENVIRONMENT_PREFIX;
+
 /// Why the settings cannot be used. Every one ends a command with exit status 2.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -90,6 +92,11 @@ impl ConfigError {
             Self::UnknownKey { known, .. } => format!("the keys known here are {known}"),
             Self::MissingKey { key, .. } => {
                 format!("write it; `banditore init` shows {key} in an example that works")
+            }
+            Self::WrongType { place, .. } if place.starts_with(ENVIRONMENT_PREFIX) => {
+                "numbers, true and false stand as they are; `banditore init` shows each key in an \
+                 example that works"
+                    .to_owned()
             }
             Self::WrongType { .. } => {
                 "texts stand in double quotes; numbers, true and false without".to_owned()

@@ -219,8 +219,7 @@ impl Config {
             file: path.clone(),
             cause: cause.to_string(),
         })?;
-        let environment = std::env::vars().filter(|(key, _)| key.starts_with(ENVIRONMENT_PREFIX));
-        Self::parse(&text, &path, environment)
+        Self::parse(&text, &path, environment(&path)?)
     }
 
     /// Reads settings from text; `file` is where it came from, for messages and relative paths.
@@ -242,6 +241,24 @@ impl Config {
     pub fn require_smtp(&self) -> Result<&Smtp, ConfigError> {
         self.smtp.as_ref().ok_or(ConfigError::NoRelay)
     }
+}
+
+/// The environment variables that override keys.
+fn environment(file: &Path) -> Result<Vec<(String, String)>, ConfigError> {
+    let named =
+        std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value)));
+    let ours = named.filter(|(key, _)| key.starts_with(ENVIRONMENT_PREFIX));
+    ours.map(|(key, value)| match value.into_string() {
+        Ok(value) => Ok((key, value)),
+        Err(value) => Err(ConfigError::Invalid {
+            file: file.to_owned(),
+            key,
+            value: value.to_string_lossy().into_owned(),
+            what: "this is not UTF-8".to_owned(),
+            hint: "write the value in UTF-8".to_owned(),
+        }),
+    })
+    .collect()
 }
 
 /// Reads a duration such as `15m`, `2h`, `90s`, `1d`; gives seconds within [`EVERY_SECONDS`].

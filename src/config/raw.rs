@@ -177,16 +177,21 @@ pub(super) fn parse(
 ) -> Result<Config, ConfigError> {
     let mut overridden: Vec<(String, String)> = environment.into_iter().collect();
     overridden.sort();
-    let raw: RawConfig = if overridden.is_empty() {
-        toml::from_str(text).map_err(|error| explain(&error, file, Some(text), &overridden))?
-    } else {
-        // The file alone first, so that its own errors keep their lines.
-        let mut table: Table =
-            toml::from_str(text).map_err(|error| explain(&error, file, Some(text), &overridden))?;
-        for (variable, value) in &overridden {
-            put(&mut table, variable, value, file)?;
+    // The file alone first, so that its own errors keep their lines; a variable may give what it
+    // leaves out.
+    let alone = toml::from_str(text).map_err(|error| explain(&error, file, Some(text), &[]));
+    let raw: RawConfig = match alone {
+        Ok(raw) if overridden.is_empty() => raw,
+        Ok(_) | Err(ConfigError::MissingKey { .. }) if !overridden.is_empty() => {
+            let mut table: Table = toml::from_str(text)
+                .map_err(|error| explain(&error, file, Some(text), &overridden))?;
+            for (variable, value) in &overridden {
+                put(&mut table, variable, value, file)?;
+            }
+            table.try_into().map_err(|error| explain(&error, file, None, &overridden))?
         }
-        table.try_into().map_err(|error| explain(&error, file, None, &overridden))?
+        Ok(raw) => raw,
+        Err(error) => return Err(error),
     };
     Reader::new(file).config(raw)
 }
@@ -232,14 +237,10 @@ fn explain(
     let line = error.span().map(|span| line(span.start)).filter(|line| *line > 0);
     let place = match line {
         Some(line) => format!("{}:{line}", file.display()),
-        None if overridden.is_empty() => file.display().to_string(),
-        None => {
-            let names: Vec<&str> = overridden.iter().map(|(name, _)| name.as_str()).collect();
-            format!("{} with {}", file.display(), names.join(", "))
-        }
+        None => variable_of(error, overridden).unwrap_or(file.display().to_string()),
     };
     let message = error.message();
-    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let quoted = quoted(message);
     if message.starts_with("unknown field") {
         let key = quoted.first().copied().unwrap_or_default();
         let known = &quoted[1.min(quoted.len())..];
@@ -265,4 +266,25 @@ fn explain(
         line: line.unwrap_or_default(),
         what: message.replace('\n', ", "),
     }
+}
+
+/// The variable that an error is about, if it is about one.
+fn variable_of(error: &toml::de::Error, overridden: &[(String, String)]) -> Option<String> {
+    // The path of the key stands in the error's last line; an unknown key only in its message.
+    let text = error.to_string();
+    let path = text.lines().rev().find_map(|line| line.strip_prefix("in `"));
+    let path = path.map(|path| path.trim_end_matches('`').replace('.', "__"));
+    let key = quoted(error.message()).first().map(ToString::to_string);
+    let names = overridden.iter().map(|(name, _)| name);
+    let is_about = |name: &&String| {
+        let own = name.trim_start_matches(ENVIRONMENT_PREFIX).to_ascii_lowercase();
+        let mut parts = own.split("__");
+        path.as_ref() == Some(&own) || parts.any(|part| Some(part) == key.as_deref())
+    };
+    names.clone().find(is_about).cloned()
+}
+
+/// The words of serde's messages that stand in backquotes.
+fn quoted(message: &str) -> Vec<&str> {
+    message.split('`').skip(1).step_by(2).collect()
 }

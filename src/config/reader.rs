@@ -87,6 +87,10 @@ impl<'a> Reader<'a> {
     }
 
     fn site(&self, raw: RawSite) -> Result<Site, ConfigError> {
+        if raw.name.trim().is_empty() || raw.name.chars().any(char::is_control) {
+            let hint = "write the name of the public body, as people read it in every mail";
+            return Err(self.invalid("site.name", &raw.name, "this is no name", hint));
+        }
         let key = "site.public_url";
         let url = raw.public_url.trim_end_matches('/').to_owned();
         match Url::parse(&url) {

@@ -22,7 +22,7 @@ pub struct EditionSums {
     pub list: String,
     /// Its cadence.
     pub cadence: String,
-    /// Its slot.
+    /// Its slot (RFC 3339).
     pub slot: String,
     /// `planning`, `waiting`, `open`, `done`, `refused`.
     pub state: String,
@@ -130,7 +130,7 @@ async fn sums(
         id: edition.id,
         list: edition.list_id.to_string(),
         cadence: edition.cadence.to_string(),
-        slot: edition.slot.clone(),
+        slot: edition.slot_at.rfc3339(zone),
         state: edition.state.clone(),
         considered: edition.considered,
         empty: edition.empty,

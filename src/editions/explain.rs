@@ -32,7 +32,7 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WhyStep {
     /// Which: `item`, `entry`, `subscription`, `source`, `topics`, `places`, `words`, `window`,
-    /// `edition`, `message`, `attempt`.
+    /// `suppression`, `edition`, `message`, `attempt`.
     pub step: &'static str,
     /// Whether it holds.
     pub holds: bool,
@@ -89,11 +89,17 @@ pub async fn explain(
         chain.add("subscription", false, "the address is on no list".to_owned());
         return Ok(chain.ends(Verdict::NotTold));
     }
+    let suppression = tx.suppression_of(subject.id).await?;
     let common = std::mem::take(&mut chain.steps);
     let mut best: Option<Explanation> = None;
     for subscription in subscriptions {
         chain.steps = common.clone();
-        let verdict = chain.subscription(tx, &entries, &subscription).await?;
+        let mut verdict = chain.subscription(tx, &entries, &subscription).await?;
+        if let (Verdict::WillBeTold, Some(held)) = (verdict, &suppression) {
+            let detail = format!("the address must not be written to ({})", held.cause);
+            chain.add("suppression", false, detail);
+            verdict = Verdict::NotTold;
+        }
         let steps = std::mem::take(&mut chain.steps);
         let explanation = Explanation { verdict, steps };
         let better = best.as_ref().is_none_or(|best| rank(verdict) > rank(best.verdict));

@@ -510,16 +510,6 @@ impl Subject {
     }
 }
 
-impl Suppression {
-    fn read(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            cause: row.text("cause")?,
-            reason: row.text("reason")?,
-            since: row.time("since")?,
-        })
-    }
-}
-
 impl Profile {
     fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
@@ -543,6 +533,16 @@ impl StoredSubscription {
             cursor: row.int_or_none("cursor")?,
             joined_position: row.int("joined_position")?,
             created_at: row.time("created_at")?,
+        })
+    }
+}
+
+impl Suppression {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            cause: row.text("cause")?,
+            reason: row.text("reason")?,
+            since: row.time("since")?,
         })
     }
 }
