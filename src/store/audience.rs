@@ -64,6 +64,8 @@ statements! {
     MOVE_PINS = "UPDATE subscription SET cursor = $5
         WHERE list_id = $1 AND cadence = $2 AND cursor IS NOT NULL AND state = 'active'
             AND id > $3 AND id <= $4 AND cursor < $5
+            AND NOT EXISTS (SELECT 1 FROM message o WHERE o.edition_id = $6
+                AND o.subscriber_id = subscription.subscriber_id AND o.state = 'cancelled')
             AND subscriber_id NOT IN (SELECT m.subscriber_id FROM message m
                 JOIN edition e ON e.id = m.edition_id
                 WHERE e.list_id = $1 AND e.cadence = $2 AND e.slot_at >= $7 AND e.id <> $6
@@ -461,7 +463,7 @@ impl Tx<'_> {
     }
 
     /// Moves the pins of a slice that are before its edition's cut to that cut, but for those whom
-    /// the daily cap leaves out.
+    /// the daily cap leaves out, and those whose message in the edition was cancelled.
     pub async fn move_pins(&mut self, slice: &Slice<'_>) -> Result<u64, StoreError> {
         self.execute(MOVE_PINS, &slice.values(slice.cut)).await
     }
