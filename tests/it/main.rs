@@ -13,6 +13,7 @@ mod naive;
 mod pages;
 mod places;
 mod rendering;
+mod slots;
 mod smtp;
 mod support;
 mod topics;
