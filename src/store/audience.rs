@@ -18,8 +18,11 @@ statements! {
     INSERT_PROFILE = "INSERT INTO profile (key, all_topics, language, topics_json, places_json)
         VALUES ($1, $2, $3, $4, $5) RETURNING id";
     PROFILE = "SELECT * FROM profile WHERE id = $1";
-    PROFILES_OF = "SELECT * FROM profile WHERE id IN (SELECT profile_id FROM subscription
-        WHERE list_id = $1 AND cadence = $2)";
+    PROFILES_OF = "SELECT * FROM profile WHERE id IN (
+            SELECT profile_id FROM subscription
+                WHERE list_id = $1 AND cadence = $2 AND cursor IS NULL
+            UNION SELECT profile_id FROM subscription
+                WHERE list_id = $1 AND cadence = $2 AND cursor IS NOT NULL AND state = 'active')";
     SUBSCRIPTION = "SELECT * FROM subscription WHERE subscriber_id = $1 AND list_id = $2";
     SUBSCRIPTION_BY_ID = "SELECT * FROM subscription WHERE id = $1";
     SUBSCRIPTIONS_OF = "SELECT * FROM subscription WHERE subscriber_id = $1 ORDER BY list_id";
@@ -245,7 +248,7 @@ impl Tx<'_> {
         self.row(PROFILE, values![id]).await?.as_ref().map(Profile::read).transpose()
     }
 
-    /// The profiles of everybody who has a cadence of a list.
+    /// The profiles of everybody who takes part in a cadence of a list.
     pub async fn profiles_of(
         &mut self,
         list: &ListId,
