@@ -15,5 +15,6 @@ mod places;
 mod rendering;
 mod slots;
 mod smtp;
+mod store;
 mod support;
 mod topics;
