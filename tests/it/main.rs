@@ -6,6 +6,7 @@ mod composing;
 mod dates;
 mod demo;
 mod demo_servers;
+mod explaining;
 mod feeds;
 mod fetching;
 mod histories;

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use banditore::audience::{Joined, Preferences};
+use banditore::editions::Verdict;
 use banditore::model::{CadenceId, ListId, PlaceId, SourceId, Timestamp, TopicId};
 use banditore::store::MessageState;
 use chrono::{Datelike, Days, NaiveDate, NaiveTime, TimeZone, Weekday};
@@ -388,5 +389,70 @@ impl Naive {
                 *told = message.after.min(*told);
             }
         }
+    }
+
+    /// What becomes of an item for a person, over all cards.
+    pub fn verdict(&self, person: usize, item: i64, now: Timestamp) -> Verdict {
+        let mut verdict = Verdict::NotTold;
+        for index in 0..self.cards.len() {
+            let card = &self.cards[index];
+            if card.person != person || card.erased {
+                continue;
+            }
+            match self.verdict_of(index, item, now) {
+                Verdict::Told => return Verdict::Told,
+                Verdict::WillBeTold => verdict = Verdict::WillBeTold,
+                Verdict::NotTold => {}
+            }
+        }
+        verdict
+    }
+
+    fn verdict_of(&self, index: usize, item: i64, now: Timestamp) -> Verdict {
+        let card = &self.cards[index];
+        let is_item = |position: &i64| {
+            self.entries.iter().any(|entry| entry.position == *position && entry.item == item)
+        };
+        let messages: Vec<&Message> = self
+            .messages
+            .iter()
+            .filter(|message| message.card == index && message.entries.iter().any(is_item))
+            .collect();
+        if messages.iter().any(|message| message.state == MessageState::Accepted) {
+            return Verdict::Told;
+        }
+        if card.state == State::Ended || self.suppressed.contains(&card.person) {
+            return Verdict::NotTold;
+        }
+        let coming = [MessageState::Waiting, MessageState::Queued];
+        let newest = self.entries.iter().rfind(|entry| entry.item == item);
+        let wanted = newest.is_some_and(|entry| {
+            entry.position > card.told && self.wants(card, entry, self.next_day(card, now))
+        });
+        if wanted || messages.iter().any(|message| coming.contains(&message.state)) {
+            return Verdict::WillBeTold;
+        }
+        Verdict::NotTold
+    }
+
+    /// The day of the slot at which a card is looked at next.
+    fn next_day(&self, card: &Card, now: Timestamp) -> NaiveDate {
+        let sheet = &self.sheets[&(card.list.clone(), card.wanted.cadence.clone())];
+        let planned = sheet.busy.filter(|edition| self.editions[*edition].state == "planning");
+        if let Some(edition) = planned {
+            return self.day(self.editions[edition].slot);
+        }
+        let (hour, weekday) = match sheet.rhythm {
+            Rhythm::Immediate => return self.day(now),
+            Rhythm::Daily { hour } => (hour, None),
+            Rhythm::Weekly { hour, day } => (hour, Some(day)),
+        };
+        let newest = self.newest(now, hour, weekday);
+        let time = NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
+        let mut date = self.day(newest);
+        while self.local(date, time) <= sheet.last_slot.max(newest.plus(-1)) {
+            date = date + Days::new(if weekday.is_some() { 7 } else { 1 });
+        }
+        date
     }
 }

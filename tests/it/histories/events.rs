@@ -104,6 +104,10 @@ pub enum Event {
         cadence: usize,
         give_back: bool,
     },
+    /// The relay takes a message.
+    Deliver {
+        nth: usize,
+    },
     /// A named person drops one message that waits.
     DropMessage {
         nth: usize,
@@ -194,6 +198,7 @@ impl Chance {
             88..93 => Event::Approve { list: 1, cadence },
             93..95 => Event::Refuse { list: 1, cadence, give_back: !random.one_in(3) },
             95 => Event::DropMessage { nth: random.below(4) },
+            96..98 => Event::Deliver { nth: random.below(16) },
             _ => Event::DropPins { list, cadence, limit: *random.pick(&[1, 2, 1_000]) },
         }
     }

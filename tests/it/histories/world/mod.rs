@@ -39,8 +39,9 @@ pub struct World<'a> {
     variants: BTreeMap<i64, (Vec<i64>, &'static str)>,
 }
 
-/// Runs a history to its end; gives how many messages were written.
-pub async fn run(history: &History) -> Result<usize, String> {
+/// Runs a history to its end; gives how many messages were written, and for how many pairs of a
+/// person and an item it was explained what becomes of it.
+pub async fn run(history: &History, explained: bool) -> Result<(usize, usize), String> {
     let ground = Ground::new().await;
     let planner = support::planner(&ground.store, history.chunk);
     let mut world = World {
@@ -63,10 +64,11 @@ pub async fn run(history: &History) -> Result<usize, String> {
         world.agrees().await.map_err(told)?;
     }
     world.ends().await?;
+    let pairs = if explained { world.explains().await? } else { 0 };
     let messages = world.naive.messages.len();
     drop(world);
     ground.store.close().await;
-    Ok(messages)
+    Ok((messages, pairs))
 }
 
 fn list(index: usize) -> ListId {
@@ -172,6 +174,7 @@ impl<'a> World<'a> {
             Event::Refuse { list: of, cadence: name, give_back } => {
                 self.decide(&(list(*of), cadence(*name)), false, *give_back).await
             }
+            Event::Deliver { nth } => self.deliver(*nth).await,
             Event::DropMessage { nth } => self.drop_message(*nth).await,
             Event::DropPins { list: of, cadence: name, limit } => {
                 self.drop_pins(&(list(*of), cadence(*name)), *limit).await
@@ -358,6 +361,7 @@ impl<'a> World<'a> {
     }
 }
 
+mod explaining;
 mod planning;
 
 /// Fails where two things that should be the same are not.
