@@ -201,7 +201,7 @@ pub(super) async fn change(
     if changed.state != held.state || changed.cadence != held.cadence {
         let cause = if changed.state == ENDED { "left" } else { "changed" };
         for message in tx.waiting_of(held.id).await? {
-            tx.cancel_waiting(held.id, message.edition_id, cause, now).await?;
+            tx.cancel_waiting(message.id, cause, now).await?;
             told = told.min(message.window_start);
         }
     }

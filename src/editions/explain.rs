@@ -12,6 +12,7 @@ use crate::store::{
 };
 use crate::topics::{Classification, FollowedWords, ItemText, Rules};
 
+use super::Schedule;
 use super::wants::{Candidate, carries, wants};
 
 /// What it comes to.
@@ -219,14 +220,24 @@ impl Chain<'_> {
         self.add("subscription", true, detail);
         let cadence = tx.cadence(&held.list, &held.cadence).await?;
         let told = cadence.as_ref().map_or(i64::MAX, |cadence| told_so_far(held, cadence));
+        let open = entries.last().is_some_and(|entry| entry.candidate.position > told);
+        let mut best: Option<Verdict> = None;
         for entry in entries.iter().rev() {
             // A cancelled message gave its entries back where the subscription stands before them.
             let given_back = entry.candidate.position > told;
             if let Some(message) = told_by(tx, held, entry).await?
                 && !(given_back && message.state == MessageState::Cancelled)
             {
-                return self.told(tx, &message).await;
+                let verdict = self.told(tx, held, &message).await?;
+                if verdict == Verdict::Told {
+                    return Ok(verdict);
+                }
+                best = best.filter(|best| rank(*best) > rank(verdict)).or(Some(verdict));
             }
+        }
+        // A message that told nothing leaves what came after it to be told.
+        if let Some(best) = best.filter(|best| *best != Verdict::NotTold || !open) {
+            return Ok(best);
         }
         let Some(cadence) = cadence else {
             self.add("subscription", false, "the list offers this cadence no more".to_owned());
@@ -268,7 +279,11 @@ impl Chain<'_> {
             return Ok(Verdict::NotTold);
         };
         let words = tx.words_of(held.id).await?;
-        let wanted = self.wanted(&profile, &words, entry, edition.as_ref());
+        let slot = match edition.as_ref().filter(|_| decided) {
+            Some(edition) => edition.slot_at,
+            None => self.next_slot(tx, cadence).await?,
+        };
+        let wanted = self.wanted(&profile, &words, entry, slot);
         let detail = format!("told up to entry {told}; this is entry {position}");
         self.add("window", !decided, detail);
         if let Some(held) = &suppression {
@@ -305,13 +320,33 @@ impl Chain<'_> {
         }
     }
 
+    /// The slot whose day counts for what is undecided: of the edition that is being planned, of the
+    /// one that is due, or of the next.
+    async fn next_slot(
+        &self,
+        tx: &mut Tx<'_>,
+        cadence: &CadenceRow,
+    ) -> Result<Timestamp, StoreError> {
+        if let Some(edition) = cadence.edition_id.filter(|_| cadence.planning_cut.is_some())
+            && let Some(edition) = tx.edition(edition).await?
+        {
+            return Ok(edition.slot_at);
+        }
+        let (last, now) = (cadence.last_slot_at, self.now);
+        let slot = Schedule::read(&cadence.schedule).ok().and_then(|schedule| {
+            let due = schedule.due(last, now, self.zone);
+            due.or_else(|| schedule.next(now.max(last), self.zone))
+        });
+        Ok(slot.map_or(now, |slot| slot.at))
+    }
+
     /// Whether the preferences meet the entry, link by link.
     fn wanted(
         &mut self,
         profile: &Profile,
         words: &[(String, String)],
         entry: &Entry,
-        edition: Option<&EditionRow>,
+        slot: Timestamp,
     ) -> bool {
         let text = ItemText {
             title: &entry.title,
@@ -323,7 +358,6 @@ impl Chain<'_> {
             (0..).zip(words.iter().map(|(_, phrase)| phrase.clone())).collect();
         let hits: Vec<i64> = FollowedWords::new(phrases.clone()).hits(&text).into_iter().collect();
         let mut candidate = entry.candidate.clone();
-        let slot = edition.map_or(self.now, |edition| edition.slot_at);
         let today = slot.in_zone(self.zone).date_naive();
         if let Some(deadline) = entry.found.deadline.filter(|deadline| *deadline < today) {
             self.add("item", false, format!("its deadline has passed: {deadline}"));
@@ -359,7 +393,12 @@ impl Chain<'_> {
     }
 
     /// The rest of the chain where a message tells the entry.
-    async fn told(&mut self, tx: &mut Tx<'_>, message: &MessageRow) -> Result<Verdict, StoreError> {
+    async fn told(
+        &mut self,
+        tx: &mut Tx<'_>,
+        held: &StoredSubscription,
+        message: &MessageRow,
+    ) -> Result<Verdict, StoreError> {
         if let Some(profile) = tx.profile(message.profile_id).await? {
             self.add("profile", true, format!("decided for profile {}", profile.key()));
         }
@@ -406,9 +445,18 @@ impl Chain<'_> {
             let holds = matches!(outcome, "accepted" | "under way");
             self.add("attempt", holds, detail.trim_end().to_owned());
         }
+        let mut stopped = coming && held.state == ENDED;
+        if stopped {
+            self.add("subscription", false, "the person has left: it is not sent".to_owned());
+        }
+        if let Some(suppression) = tx.suppression_of(held.subscriber).await?.filter(|_| coming) {
+            let detail = format!("must not be written to: {}", suppression.cause);
+            self.add("address", false, detail);
+            stopped = true;
+        }
         Ok(match message.state {
             MessageState::Accepted => Verdict::Told,
-            _ if coming => Verdict::WillBeTold,
+            _ if coming && !stopped => Verdict::WillBeTold,
             _ => Verdict::NotTold,
         })
     }

@@ -285,6 +285,7 @@ impl<'a> Planning<'a> {
         if row.edition_id != Some(self.edition.id) || row.planning_cut.is_none() {
             return Ok(Step::Done);
         }
+        self.look_for_withdrawals(tx).await?;
         let chunk = self.planner.chunk;
         // Without new entries there is nothing to decide for those who have been told up to the
         // cut.
@@ -307,6 +308,15 @@ impl<'a> Planning<'a> {
         }
         self.finish(tx, now).await?;
         Ok(Step::Done)
+    }
+
+    /// Forgets what was decided for groups where an item has been withdrawn since.
+    async fn look_for_withdrawals(&mut self, tx: &mut Tx<'_>) -> Result<(), PlanError> {
+        let withdrawn = tx.withdrawn_in_window(self.window.after(), self.edition.cut).await?;
+        if self.window.withdraw(&withdrawn) {
+            self.decided.clear();
+        }
+        Ok(())
     }
 
     /// The last look and the move of the cut.
@@ -359,6 +369,9 @@ impl<'a> Planning<'a> {
             },
             per_day_max: IMMEDIATE_A_DAY_MAX,
         };
+        if pinned {
+            self.look_back(tx, now).await?;
+        }
         self.find_words(tx, &slice).await?;
         if immediate && !pinned {
             tx.pin_left_out(&slice).await?;
@@ -366,7 +379,7 @@ impl<'a> Planning<'a> {
         let mut counts = ChunkCounts::default();
         let mut expected = 0;
         for group in tx.groups(&slice).await? {
-            let variant = self.decide_group(tx, &group.key, now).await?;
+            let variant = self.decide_group(tx, &group.key).await?;
             counts.considered += group.subscriptions;
             counts.suppressed += group.suppressed;
             let reachable = group.subscriptions - group.suppressed;
@@ -390,8 +403,19 @@ impl<'a> Planning<'a> {
         Ok(())
     }
 
+    /// Reads further back where somebody has moved in from a cadence that had told less: before words
+    /// are looked for, since they may stand there.
+    async fn look_back(&mut self, tx: &mut Tx<'_>, now: Timestamp) -> Result<(), PlanError> {
+        let pin = tx.earliest_pin(&self.edition.list_id, &self.edition.cadence).await?;
+        match pin.filter(|pin| *pin < self.window.after()) {
+            Some(pin) => self.load(tx, pin, now).await,
+            None => Ok(()),
+        }
+    }
+
     /// Finds which followed words of a slice stand in the window, and keeps it for its groups.
     async fn find_words(&mut self, tx: &mut Tx<'_>, slice: &Slice<'_>) -> Result<(), PlanError> {
+        tx.forget_hits(slice).await?;
         let followed = tx.words_in_slice(slice).await?;
         self.window.look_for(followed.iter().map(|(_, word, phrase)| (*word, phrase.clone())));
         let mut hits: HashMap<i64, Vec<i64>> = HashMap::new();
@@ -407,25 +431,18 @@ impl<'a> Planning<'a> {
         Ok(())
     }
 
-    /// What a group gets: a variant or nothing; decided once for all.
+    /// What a group gets: a variant or nothing; decided once for all of this run.
     async fn decide_group(
         &mut self,
         tx: &mut Tx<'_>,
         key: &GroupKey,
-        now: Timestamp,
     ) -> Result<Option<i64>, PlanError> {
         if let Some(variant) = self.decided.get(key) {
             return Ok(*variant);
         }
-        let stored = tx.group_decision(self.edition.id, key).await?;
-        let variant = match stored {
-            Some(variant) => variant,
-            None => {
-                let variant = self.make_variant(tx, key, now).await?;
-                tx.insert_group(self.edition.id, key, variant).await?;
-                variant
-            }
-        };
+        // What an earlier run of the planner decided may be older than a withdrawal.
+        let variant = self.make_variant(tx, key).await?;
+        tx.insert_group(self.edition.id, key, variant).await?;
         self.decided.insert(key.clone(), variant);
         Ok(variant)
     }
@@ -434,12 +451,7 @@ impl<'a> Planning<'a> {
         &mut self,
         tx: &mut Tx<'_>,
         key: &GroupKey,
-        now: Timestamp,
     ) -> Result<Option<i64>, PlanError> {
-        if key.since < self.window.after() {
-            // Somebody moved in from a cadence that had told less: look further back.
-            self.load(tx, key.since, now).await?;
-        }
         let profile = match self.profiles.get(&key.profile) {
             Some(profile) => profile.clone(),
             None => {

@@ -69,6 +69,18 @@ impl Window {
         Ok(Self { after, entries, matches, candidates, carrying, ..Self::default() })
     }
 
+    /// Takes the positions of withdrawn items; gives whether that changes what can be told.
+    pub fn withdraw(&mut self, positions: &[i64]) -> bool {
+        let mut changed = false;
+        for candidate in &mut self.candidates {
+            if !candidate.over && positions.contains(&candidate.position) {
+                candidate.over = true;
+                changed = true;
+            }
+        }
+        changed
+    }
+
     /// The position after which entries were read.
     pub fn after(&self) -> i64 {
         self.after

@@ -18,8 +18,11 @@ statements! {
     INSERT_PROFILE = "INSERT INTO profile (key, all_topics, language, topics_json, places_json)
         VALUES ($1, $2, $3, $4, $5) RETURNING id";
     PROFILE = "SELECT * FROM profile WHERE id = $1";
-    PROFILES_OF = "SELECT * FROM profile WHERE id IN (SELECT profile_id FROM subscription
-        WHERE list_id = $1 AND cadence = $2)";
+    PROFILES_OF = "SELECT * FROM profile WHERE id IN (
+            SELECT profile_id FROM subscription
+                WHERE list_id = $1 AND cadence = $2 AND cursor IS NULL
+            UNION SELECT profile_id FROM subscription
+                WHERE list_id = $1 AND cadence = $2 AND cursor IS NOT NULL AND state = 'active')";
     SUBSCRIPTION = "SELECT * FROM subscription WHERE subscriber_id = $1 AND list_id = $2";
     SUBSCRIPTION_BY_ID = "SELECT * FROM subscription WHERE id = $1";
     SUBSCRIPTIONS_OF = "SELECT * FROM subscription WHERE subscriber_id = $1 ORDER BY list_id";
@@ -64,6 +67,8 @@ statements! {
     MOVE_PINS = "UPDATE subscription SET cursor = $5
         WHERE list_id = $1 AND cadence = $2 AND cursor IS NOT NULL AND state = 'active'
             AND id > $3 AND id <= $4 AND cursor < $5
+            AND NOT EXISTS (SELECT 1 FROM message o WHERE o.edition_id = $6
+                AND o.subscriber_id = subscription.subscriber_id AND o.state = 'cancelled')
             AND subscriber_id NOT IN (SELECT m.subscriber_id FROM message m
                 JOIN edition e ON e.id = m.edition_id
                 WHERE e.list_id = $1 AND e.cadence = $2 AND e.slot_at >= $7 AND e.id <> $6
@@ -243,7 +248,7 @@ impl Tx<'_> {
         self.row(PROFILE, values![id]).await?.as_ref().map(Profile::read).transpose()
     }
 
-    /// The profiles of everybody who has a cadence of a list.
+    /// The profiles of everybody who takes part in a cadence of a list.
     pub async fn profiles_of(
         &mut self,
         list: &ListId,
@@ -461,7 +466,7 @@ impl Tx<'_> {
     }
 
     /// Moves the pins of a slice that are before its edition's cut to that cut, but for those whom
-    /// the daily cap leaves out.
+    /// the daily cap leaves out, and those whose message in the edition was cancelled.
     pub async fn move_pins(&mut self, slice: &Slice<'_>) -> Result<u64, StoreError> {
         self.execute(MOVE_PINS, &slice.values(slice.cut)).await
     }

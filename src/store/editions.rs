@@ -36,12 +36,12 @@ statements! {
     VARIANT = "SELECT * FROM variant WHERE id = $1";
     INSERT_GROUP = "INSERT INTO edition_group (edition_id, profile_id, since, words, variant_id)
         VALUES ($1, $2, $3, $4, $5)
-        ON CONFLICT (edition_id, profile_id, since, words) DO NOTHING";
-    GROUP_DECISION = "SELECT variant_id FROM edition_group
-        WHERE edition_id = $1 AND profile_id = $2 AND since = $3 AND words = $4";
+        ON CONFLICT (edition_id, profile_id, since, words)
+            DO UPDATE SET variant_id = excluded.variant_id";
+    FORGET_HITS = "DELETE FROM edition_hit WHERE edition_id = $1
+        AND subscription_id > $2 AND subscription_id <= $3";
     INSERT_HIT = "INSERT INTO edition_hit (edition_id, subscription_id, words)
-        VALUES ($1, $2, $3)
-        ON CONFLICT (edition_id, subscription_id) DO UPDATE SET words = excluded.words";
+        VALUES ($1, $2, $3)";
     VARIANTS = "SELECT v.*, coalesce(m.recipients, 0) AS recipients FROM variant v
         LEFT JOIN (SELECT variant_id, count(*) AS recipients FROM message
             WHERE edition_id = $1 GROUP BY variant_id) m ON m.variant_id = v.id
@@ -62,6 +62,8 @@ statements! {
         LEFT JOIN edition_hit h ON h.edition_id = $3 AND h.subscription_id = s.id
         WHERE s.list_id = $1 AND s.cadence = $2 AND s.cursor IS NOT NULL AND s.state = 'active'
             AND s.cursor < $4 AND s.id > $5 AND s.id <= $6
+            AND NOT EXISTS (SELECT 1 FROM message o
+                WHERE o.edition_id = $3 AND o.subscriber_id = s.subscriber_id)
             AND s.subscriber_id NOT IN (SELECT m.subscriber_id FROM message m
                 JOIN edition e ON e.id = m.edition_id
                 WHERE e.list_id = $1 AND e.cadence = $2 AND e.slot_at >= $7 AND e.id <> $3
@@ -93,6 +95,8 @@ statements! {
         WHERE s.list_id = $1 AND s.cadence = $2 AND s.cursor IS NOT NULL AND s.state = 'active'
             AND s.cursor < $4 AND s.id > $5 AND s.id <= $6
             AND g.variant_id IS NOT NULL AND x.address_hash IS NULL
+            AND NOT EXISTS (SELECT 1 FROM message o
+                WHERE o.edition_id = $3 AND o.subscriber_id = s.subscriber_id)
             AND s.subscriber_id NOT IN (SELECT m.subscriber_id FROM message m
                 JOIN edition e ON e.id = m.edition_id
                 WHERE e.list_id = $1 AND e.cadence = $2 AND e.slot_at >= $10 AND e.id <> $3
@@ -391,7 +395,7 @@ impl Tx<'_> {
         rows.iter().map(|row| Ok((VariantRow::read(row)?, row.int("recipients")?))).collect()
     }
 
-    /// Keeps what an edition decided for a group: a variant, or nothing.
+    /// Keeps what an edition decides for a group, a variant or nothing, for the chunks from now on.
     pub async fn insert_group(
         &mut self,
         edition: i64,
@@ -403,15 +407,10 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// What an edition decided for a group: none where it has not, else a variant or nothing.
-    pub async fn group_decision(
-        &mut self,
-        edition: i64,
-        key: &GroupKey,
-    ) -> Result<Option<Option<i64>>, StoreError> {
-        let values = values![edition, key.profile, key.since, &key.words];
-        let row = self.row(GROUP_DECISION, values).await?;
-        row.map(|row| row.int_or_none("variant_id")).transpose()
+    /// Forgets the hits of a slice. They may be of an earlier look, of words followed no more.
+    pub async fn forget_hits(&mut self, slice: &Slice<'_>) -> Result<(), StoreError> {
+        self.execute(FORGET_HITS, values![slice.edition, slice.after, slice.until]).await?;
+        Ok(())
     }
 
     /// Keeps which followed words of a subscription stand in an edition's window.
@@ -425,7 +424,9 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// The groups of a slice, with how many subscriptions each has.
+    /// The groups of a slice, with how many subscriptions each has. Those whose message in the
+    /// edition was cancelled, since they paused or moved while it was being planned, are in none: the
+    /// next edition tells them.
     pub async fn groups(&mut self, slice: &Slice<'_>) -> Result<Vec<GroupCount>, StoreError> {
         let Slice { list, cadence, edition, after, until, .. } = *slice;
         let rows = if slice.pinned {

@@ -57,20 +57,21 @@ statements! {
     DOUBTS = "SELECT a.message_id, a.number, a.ended_at, m.subscriber_id, m.edition_id, m.state
         FROM attempt a JOIN message m ON m.id = a.message_id
         WHERE a.outcome = 'in_doubt' AND m.edition_id = $1 ORDER BY a.message_id, a.number";
-    CANCEL_WAITING = "UPDATE message SET state = 'cancelled', cause = $3, ended_at = $4
-        WHERE subscription_id = $1 AND state = 'waiting' AND edition_id = $2";
-    WAITING_OF = "SELECT * FROM message WHERE subscription_id = $1 AND state = 'waiting'
-        ORDER BY id";
+    CANCEL_WAITING = "UPDATE message SET state = 'cancelled', cause = $2, ended_at = $3
+        WHERE id = $1 AND state = 'waiting'";
+    WAITING_OF = "SELECT m.* FROM subscription s
+        JOIN message m ON m.subscriber_id = s.subscriber_id AND m.subscription_id = s.id
+        WHERE s.id = $1 AND m.state = 'waiting' ORDER BY m.id";
     RELEASE_WAITING = "UPDATE message SET state = 'queued' WHERE edition_id = $1
         AND state = 'waiting'";
     DROP_WAITING = "UPDATE message SET state = 'dropped', cause = $2, ended_at = $3
         WHERE edition_id = $1 AND state = 'waiting'";
     PIN_REFUSED = "UPDATE subscription SET cursor = (SELECT m.window_start FROM message m
-            WHERE m.edition_id = $1 AND m.subscription_id = subscription.id)
+            WHERE m.edition_id = $1 AND m.subscriber_id = subscription.subscriber_id)
         WHERE id IN (SELECT subscription_id FROM message WHERE edition_id = $1
             AND state = 'waiting')
             AND (cursor IS NULL OR cursor > (SELECT m.window_start FROM message m
-                WHERE m.edition_id = $1 AND m.subscription_id = subscription.id))";
+                WHERE m.edition_id = $1 AND m.subscriber_id = subscription.subscriber_id))";
     CANCEL_REFUSED = "UPDATE message SET state = 'cancelled', cause = 'refused', ended_at = $2
         WHERE edition_id = $1 AND state = 'waiting'";
     RESEND_BY_NAME = "UPDATE message SET state = 'queued', cause = $2, next_try_at = $3,
@@ -470,15 +471,14 @@ impl Tx<'_> {
         rows.iter().map(MessageRow::read).collect()
     }
 
-    /// Cancels the message of a subscription that waits in an edition.
+    /// Cancels a message that waits for approval.
     pub async fn cancel_waiting(
         &mut self,
-        subscription: i64,
-        edition: i64,
+        message: i64,
         cause: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.execute(CANCEL_WAITING, values![subscription, edition, cause, now]).await?;
+        self.execute(CANCEL_WAITING, values![message, cause, now]).await?;
         Ok(())
     }
 

@@ -24,6 +24,9 @@ statements! {
             ON m.item_id = e.item_id AND m.revision = e.revision AND m.ruleset = $3
         WHERE e.position > $1 AND e.position <= $2
         ORDER BY e.position";
+    WITHDRAWN_IN_WINDOW = "SELECT e.position FROM entry e JOIN item i ON i.id = e.item_id
+        WHERE e.position > $1 AND e.position <= $2 AND i.withdrawn_at IS NOT NULL
+        ORDER BY e.position";
     FIRST_PLACED_AFTER = "SELECT placed_at FROM entry WHERE position > $1
         ORDER BY position LIMIT 1";
     ITEM_AT = "SELECT e.item_id, r.title FROM entry e
@@ -136,6 +139,16 @@ impl Tx<'_> {
     ) -> Result<Vec<EntryRow>, StoreError> {
         let rows = self.rows(WINDOW, values![after, cut, ruleset]).await?;
         rows.iter().map(EntryRow::read).collect()
+    }
+
+    /// The positions after one and up to another whose items are withdrawn.
+    pub async fn withdrawn_in_window(
+        &mut self,
+        after: i64,
+        cut: i64,
+    ) -> Result<Vec<i64>, StoreError> {
+        let rows = self.rows(WITHDRAWN_IN_WINDOW, values![after, cut]).await?;
+        rows.iter().map(|row| row.int("position")).collect()
     }
 
     /// When the first entry after a position got its own.

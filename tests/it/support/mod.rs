@@ -1,0 +1,178 @@
+//! What tests of the whole house share: a database of their own, small rules, a planner.
+
+mod random;
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use banditore::audience::{self, Consent, Joined, Joining, Keys, Preferences};
+use banditore::config::{Secret, Site};
+use banditore::editions::Planner;
+use banditore::model::{CadenceId, Language, ListId, Timestamp};
+use banditore::rendering::Templates;
+use banditore::store::{Durability, ListRow, NewRevision, Store, Tx};
+use banditore::topics::Rules;
+use chrono_tz::Tz;
+use sqlx::{ConnectOptions, SqliteConnection};
+
+pub use random::Random;
+
+pub const ZONE: Tz = chrono_tz::Europe::Rome;
+
+/// A migrated database in a folder that goes with it.
+pub struct Ground {
+    pub store: Store,
+    path: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Ground {
+    pub async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("banditore.db");
+        std::fs::write(&path, migrated().await).unwrap();
+        let store = open(&path).await;
+        Self { store, path, _folder: folder }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A connection beside the store, for what no function of the store does.
+    pub async fn connection(&self) -> SqliteConnection {
+        sqlx::sqlite::SqliteConnectOptions::new().filename(&self.path).connect().await.unwrap()
+    }
+
+    /// Runs a statement of the test's own.
+    pub async fn run(&self, sql: &'static str) {
+        let mut connection = self.connection().await;
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+    }
+}
+
+/// Opens a second store on a database, as another process would.
+pub async fn open(path: &Path) -> Store {
+    Store::open(&format!("sqlite://{}", path.display()), Durability::Process).await.unwrap()
+}
+
+/// The octets of a database with empty tables: migrations run once for all tests.
+async fn migrated() -> &'static [u8] {
+    static EMPTY: OnceLock<Vec<u8>> = OnceLock::new();
+    if let Some(octets) = EMPTY.get() {
+        return octets;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("empty.db");
+    let store = open(&path).await;
+    store.migrate().await.unwrap();
+    store.close().await;
+    let octets = std::fs::read(&path).unwrap();
+    EMPTY.get_or_init(|| octets)
+}
+
+pub fn site() -> &'static Site {
+    static SITE: OnceLock<Site> = OnceLock::new();
+    SITE.get_or_init(|| Site {
+        name: "Comuni del Cremasco".to_owned(),
+        public_url: "https://notizie.example.org".to_owned(),
+        locale: Language::It,
+        timezone: ZONE,
+        secret: secret(),
+    })
+}
+
+fn secret() -> Secret {
+    Secret::new("a secret for tests, of enough octets").unwrap()
+}
+
+pub fn keys() -> Keys {
+    Keys::new(secret())
+}
+
+pub fn templates() -> &'static Templates {
+    static TEMPLATES: OnceLock<Templates> = OnceLock::new();
+    TEMPLATES.get_or_init(|| Templates::embedded().unwrap())
+}
+
+/// Three topics and two places, each found by a word of its own.
+pub fn rules() -> &'static Rules {
+    static RULES: OnceLock<Rules> = OnceLock::new();
+    RULES.get_or_init(|| {
+        let topic = |id: &str, word: &str| {
+            format!(
+                "[[topic]]\nid = \"{id}\"\nlabel = {{ it = \"{id}\", en = \"{id}\" }}\n\
+                 description = {{ it = \"{id}\", en = \"{id}\" }}\nstrong = [\"{word}\"]\n"
+            )
+        };
+        let place = |id: &str, name: &str| {
+            format!("[[place]]\nid = \"{id}\"\nname = \"{name}\"\nprovince = \"CR\"\n")
+        };
+        let topics =
+            [topic("waste", "rifiuti"), topic("school", "scuola"), topic("works", "cantiere")];
+        let places = [place("crema", "Crema"), place("quintano", "Quintano")];
+        Rules::compile(&topics.concat(), &places.concat()).unwrap()
+    })
+}
+
+pub fn planner(store: &Store, chunk: i64) -> Planner<'_> {
+    Planner { store, site: site(), rules: rules(), templates: templates(), chunk }
+}
+
+/// An instant by its RFC 3339 text.
+pub fn at(text: &str) -> Timestamp {
+    chrono::DateTime::parse_from_rfc3339(text).unwrap().into()
+}
+
+pub fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+    text.parse().unwrap()
+}
+
+pub fn list_row(list: &ListId, approval: bool) -> ListRow {
+    ListRow {
+        id: list.clone(),
+        name: format!("Lista {list}"),
+        sender: "Comune <avvisi@example.org>".to_owned(),
+        public: true,
+        in_doubt: "resend".to_owned(),
+        approval,
+        from_file: false,
+    }
+}
+
+/// The texts of an item that says nothing but its title.
+pub fn revision(title: &str) -> NewRevision {
+    NewRevision {
+        title: title.to_owned(),
+        link: None,
+        summary: String::new(),
+        content: String::new(),
+        image_alt: Vec::new(),
+        categories: Vec::new(),
+        published_at: None,
+        updated_at: None,
+    }
+}
+
+/// All topics, all places.
+pub fn everything(cadence: &CadenceId) -> Preferences {
+    Preferences {
+        cadence: cadence.clone(),
+        topics: Vec::new(),
+        places: Vec::new(),
+        language: Language::It,
+        words: Vec::new(),
+    }
+}
+
+pub async fn join(
+    tx: &mut Tx<'_>,
+    address: &str,
+    list: &ListId,
+    wanted: &Preferences,
+    now: Timestamp,
+) -> Joined {
+    let (address, consent) = (&id(address), Consent { way: "import", proof: "test" });
+    let joining = Joining { address, name: None, list, wanted, consent };
+    audience::join(tx, &keys(), &joining, now).await.unwrap()
+}
