@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 use crate::store::{OutcomeRow, Store, StoreError};
@@ -20,8 +20,8 @@ const COMMIT_TRIES_MAX: u32 = 8;
 enum Record {
     /// The content of an attempt is about to begin.
     Content { message: i64, attempt: i64, begun: oneshot::Sender<bool> },
-    /// An attempt ended.
-    Ended(OutcomeRow),
+    /// An attempt ended; its place is given back when that is on record.
+    Ended { outcome: OutcomeRow, place: OwnedSemaphorePermit },
 }
 
 /// Where conversations report to.
@@ -51,9 +51,9 @@ impl Recorder {
 
     /// Records how an attempt ended. Records are written in order: before the same connection's
     /// next content begins, this one is durable.
-    pub async fn ended(&self, outcome: OutcomeRow) {
+    pub async fn ended(&self, outcome: OutcomeRow, place: OwnedSemaphorePermit) {
         // Without a recorder the attempt stays as it stands, and is taken over as what it was.
-        let _ = self.records.send(Record::Ended(outcome)).await;
+        let _ = self.records.send(Record::Ended { outcome, place }).await;
     }
 }
 
@@ -67,18 +67,23 @@ async fn run(
     while waiting.recv_many(&mut batch, RECORDS_A_COMMIT).await > 0 {
         let mut contents = Vec::new();
         let mut ended = Vec::new();
+        let mut places = Vec::new();
         for record in batch.drain(..) {
             match record {
                 Record::Content { message, attempt, begun } => {
                     contents.push((message, attempt, begun));
                 }
-                Record::Ended(outcome) => ended.push(outcome),
+                Record::Ended { outcome, place } => {
+                    ended.push(outcome);
+                    places.push(place);
+                }
             }
         }
         let attempts: Vec<(i64, i64)> =
             contents.iter().map(|(message, attempt, _)| (*message, *attempt)).collect();
         let valid = commit(&store, &clock, &attempts, &ended).await?;
         totals.send_modify(|totals| totals.add(&ended));
+        drop(places);
         for (message, _, begun) in contents {
             let _ = begun.send(valid.contains(&message));
         }

@@ -90,7 +90,7 @@ struct Job {
     envelope: Envelope,
     bytes: Vec<u8>,
     /// Given back when the message's outcome is on record.
-    _place: OwnedSemaphorePermit,
+    place: OwnedSemaphorePermit,
 }
 
 /// What the connections share.
@@ -317,7 +317,7 @@ impl Claiming<'_> {
             },
         );
         let envelope = Envelope { return_path: sender.address.to_string(), recipient };
-        let job = Job { message, envelope, bytes, _place: place };
+        let job = Job { message, envelope, bytes, place };
         jobs.send(job).await.map_err(|_| DeliveryError::Recorder)
     }
 
@@ -356,7 +356,7 @@ impl Line {
                     Err(failure) => {
                         self.note(&failure);
                         self.relay_away.store(true, Ordering::SeqCst);
-                        self.end(policy::failed(&job.message, &failure, now())).await;
+                        self.end(policy::failed(&job.message, &failure, now()), job.place).await;
                         continue;
                     }
                 };
@@ -368,16 +368,16 @@ impl Line {
                 Ok(reply) => Some(policy::accepted(&job.message, &reply, now())),
                 Err(failure) => policy::failed(&job.message, &failure, now()),
             };
-            self.end(outcome).await;
+            self.end(outcome, job.place).await;
         }
         if let Some(open) = connection {
             open.quit().await;
         }
     }
 
-    async fn end(&self, outcome: Option<OutcomeRow>) {
+    async fn end(&self, outcome: Option<OutcomeRow>, place: OwnedSemaphorePermit) {
         if let Some(outcome) = outcome {
-            self.recorder.ended(outcome).await;
+            self.recorder.ended(outcome, place).await;
         }
     }
 
