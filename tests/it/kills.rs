@@ -30,11 +30,11 @@ const EARLY_KILL_OF: usize = 5;
 fn killed_under_resend_nobody_is_missed_and_each_double_is_named() {
     let mut figures = Figures::default();
     for round in 0..rounds() {
-        let murder = Murder::prepare("resend");
-        let doubles = murder.kill_and_finish(&mut figures, round);
-        assert_eq!(murder.counts("accepted"), MESSAGES);
-        assert_eq!(murder.received().len(), MESSAGES, "somebody was missed");
-        let named = murder.named_doubts();
+        let scene = Scene::prepare("resend");
+        let doubles = scene.kill_and_finish(&mut figures, round);
+        assert_eq!(scene.counts("accepted"), MESSAGES);
+        assert_eq!(scene.received().len(), MESSAGES, "somebody was missed");
+        let named = scene.named_doubts();
         assert!(doubles.iter().all(|double| named.contains(double)), "{doubles:?} in {named:?}");
     }
     figures.print("resend");
@@ -45,20 +45,20 @@ fn killed_under_resend_nobody_is_missed_and_each_double_is_named() {
 fn killed_under_hold_nobody_gets_two_and_each_one_held_is_named() {
     let mut figures = Figures::default();
     for round in 0..rounds() {
-        let murder = Murder::prepare("hold");
-        let doubles = murder.kill_and_finish(&mut figures, round);
+        let scene = Scene::prepare("hold");
+        let doubles = scene.kill_and_finish(&mut figures, round);
         assert_eq!(doubles, BTreeSet::new(), "somebody got two");
-        let held: BTreeSet<String> = murder.message_ids("held");
+        let held: BTreeSet<String> = scene.message_ids("held");
         figures.held += held.len();
-        assert_eq!(murder.counts("accepted") + held.len(), MESSAGES);
-        assert_eq!(held, murder.named_doubts());
-        let received = murder.received();
-        for id in murder.message_ids("accepted") {
+        assert_eq!(scene.counts("accepted") + held.len(), MESSAGES);
+        assert_eq!(held, scene.named_doubts());
+        let received = scene.received();
+        for id in scene.message_ids("accepted") {
             assert!(received.contains(&id), "{id} is accepted, and the server never had it");
         }
         // A person decides: all of them again. Now nobody is missed.
-        murder.resend_held();
-        assert_eq!(murder.received().len(), MESSAGES, "somebody was missed");
+        scene.resend_held();
+        assert_eq!(scene.received().len(), MESSAGES, "somebody was missed");
     }
     figures.print("hold");
 }
@@ -118,7 +118,7 @@ impl Figures {
 }
 
 /// A house with 2,000 messages to go out, and the server they go to.
-struct Murder {
+struct Scene {
     house: House,
     sink: Sink,
     runtime: tokio::runtime::Runtime,
@@ -129,7 +129,7 @@ struct Murder {
     left: RefCell<BTreeSet<(i64, i64)>>,
 }
 
-impl Murder {
+impl Scene {
     fn prepare(in_doubt: &'static str) -> Self {
         let sink = Sink::start(REPLY_DELAY_MS_MAX);
         let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -257,7 +257,7 @@ impl Murder {
         }
         let held: Vec<String> = listed.iter().map(|message| message["id"].to_string()).collect();
         let mut command = self.house.command(&["messages", "resend", "--by", "un operatore"]);
-        assert!(command.args(held).status().unwrap().success());
+        assert!(command.args(held).output().unwrap().status.success());
         self.deliver_until_empty();
     }
 

@@ -18,10 +18,9 @@ use banditore::store::{AttemptRow, MessageRow, Store, Tx};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-/// Wednesday 25 November 2026, 06:00 in Rome: an hour before the daily slot.
-pub const BEFORE: Timestamp = Timestamp(1_795_582_800);
-/// The slot, and the moment at which the messages are written.
-pub const SLOT: Timestamp = Timestamp(BEFORE.0 + 3600);
+/// Wednesday 25 November 2026, 06:00 in Rome: an hour before the daily slot, at which the messages
+/// are written.
+const BEFORE: Timestamp = Timestamp(1_795_582_800);
 const FOLDER_MADE: &str = "a temporary folder can be made";
 
 /// An installation whose daily edition is planned: a message for each person.
@@ -232,9 +231,15 @@ pub struct Post {
 
 impl Post {
     pub async fn open() -> Self {
+        Self::with_room_for(ServerLimits::default().connections).await
+    }
+
+    /// One that takes so many connections and turns others away.
+    pub async fn with_room_for(connections: usize) -> Self {
         let mailbox = Arc::new(Mailbox::keeping(100_000));
         let any = "127.0.0.1:0".parse().unwrap();
-        let server = MailServer::bind(any, ServerLimits::default()).await.unwrap();
+        let limits = ServerLimits { connections, ..ServerLimits::default() };
+        let server = MailServer::bind(any, limits).await.unwrap();
         let port = server.local_addr().unwrap().port();
         tokio::spawn(server.serve(Arc::clone(&mailbox), Clock::stepped(BEFORE)));
         Self { port, mailbox }
