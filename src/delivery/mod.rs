@@ -7,6 +7,7 @@
 //! workers.
 
 mod ledger;
+mod line;
 mod parcels;
 mod policy;
 mod recorder;

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::time::{Instant, timeout_at};
 
 use crate::clock::Clock;
 use crate::store::{OutcomeRow, Store, StoreError};
@@ -12,6 +13,9 @@ use super::Totals;
 
 /// The most records of one commit.
 const RECORDS_A_COMMIT: usize = 1_000;
+/// How long outcomes wait for company when nobody waits for them, in milliseconds. Nearly always the
+/// same connection's next content comes sooner, and one flush serves both.
+const OUTCOMES_WAIT_MS_MAX: u64 = 5;
 /// How many records may wait; who has more waits too.
 const RECORDS_WAITING_MAX: usize = 2_000;
 /// How often a commit that failed is tried again, each time after a longer pause.
@@ -20,8 +24,14 @@ const COMMIT_TRIES_MAX: u32 = 8;
 enum Record {
     /// The content of an attempt is about to begin.
     Content { message: i64, attempt: i64, begun: oneshot::Sender<bool> },
-    /// An attempt ended.
-    Ended(OutcomeRow),
+    /// An attempt ended; its place is given back when that is on record.
+    Ended { outcome: OutcomeRow, place: OwnedSemaphorePermit },
+}
+
+impl Record {
+    fn is_outcome(&self) -> bool {
+        matches!(self, Self::Ended { .. })
+    }
 }
 
 /// Where conversations report to.
@@ -51,9 +61,9 @@ impl Recorder {
 
     /// Records how an attempt ended. Records are written in order: before the same connection's
     /// next content begins, this one is durable.
-    pub async fn ended(&self, outcome: OutcomeRow) {
+    pub async fn ended(&self, outcome: OutcomeRow, place: OwnedSemaphorePermit) {
         // Without a recorder the attempt stays as it stands, and is taken over as what it was.
-        let _ = self.records.send(Record::Ended(outcome)).await;
+        let _ = self.records.send(Record::Ended { outcome, place }).await;
     }
 }
 
@@ -64,26 +74,47 @@ async fn run(
     mut waiting: mpsc::Receiver<Record>,
 ) -> Result<(), StoreError> {
     let mut batch = Vec::with_capacity(RECORDS_A_COMMIT);
-    while waiting.recv_many(&mut batch, RECORDS_A_COMMIT).await > 0 {
+    while gather(&mut waiting, &mut batch).await {
         let mut contents = Vec::new();
         let mut ended = Vec::new();
+        let mut places = Vec::new();
         for record in batch.drain(..) {
             match record {
                 Record::Content { message, attempt, begun } => {
                     contents.push((message, attempt, begun));
                 }
-                Record::Ended(outcome) => ended.push(outcome),
+                Record::Ended { outcome, place } => {
+                    ended.push(outcome);
+                    places.push(place);
+                }
             }
         }
         let attempts: Vec<(i64, i64)> =
             contents.iter().map(|(message, attempt, _)| (*message, *attempt)).collect();
         let valid = commit(&store, &clock, &attempts, &ended).await?;
         totals.send_modify(|totals| totals.add(&ended));
+        drop(places);
         for (message, _, begun) in contents {
             let _ = begun.send(valid.contains(&message));
         }
     }
     Ok(())
+}
+
+/// Waits for the records of the next commit; false where there will be none any more.
+async fn gather(waiting: &mut mpsc::Receiver<Record>, batch: &mut Vec<Record>) -> bool {
+    if waiting.recv_many(batch, RECORDS_A_COMMIT).await == 0 {
+        return false;
+    }
+    let until = Instant::now() + Duration::from_millis(OUTCOMES_WAIT_MS_MAX);
+    while batch.iter().all(Record::is_outcome) && batch.len() < RECORDS_A_COMMIT {
+        let room = RECORDS_A_COMMIT - batch.len();
+        let more = timeout_at(until, waiting.recv_many(batch, room)).await;
+        if more.is_err() || more == Ok(0) {
+            break;
+        }
+    }
+    true
 }
 
 /// One commit, tried again while the database is locked or away.

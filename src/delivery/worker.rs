@@ -2,11 +2,10 @@
 //! connections, and takes over what a worker that is gone has left.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono_tz::Tz;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::audience::{Keys, Mailbox};
@@ -14,9 +13,10 @@ use crate::clock::Clock;
 use crate::model::Timestamp;
 use crate::store::{ClaimedMessage, DeliveryLock, OutcomeRow, Store};
 
+use super::line::{Job, Line};
 use super::parcels::{Own, Parcels};
 use super::recorder::Recorder;
-use super::smtp::{Connection, Envelope, Failure, Relay};
+use super::smtp::{Envelope, Relay};
 use super::{DeliveryError, policy};
 
 /// How long a worker that says nothing is taken to be alive, in seconds.
@@ -25,8 +25,11 @@ pub const LEASE_SECONDS: i64 = 120;
 const RENEW_SECONDS: u64 = 30;
 /// How many messages are claimed for each connection: the one under way and the next.
 const CLAIMED_A_CONNECTION: usize = 2;
-/// The first and the longest pause after the relay could not be reached, in seconds.
-const RELAY_PAUSE_SECONDS: (u64, u64) = (2, 60);
+/// How many connections there are for each place that must be free before more is claimed, so that
+/// one flush serves several claims. The places that are not free keep every connection busy.
+const CONNECTIONS_A_FREE_PLACE: usize = 2;
+/// The first and the longest pause after a connection could not be opened, in seconds.
+pub(super) const RELAY_PAUSE_SECONDS: (u64, u64) = (2, 60);
 /// How long the worker sleeps at most before it looks again, in seconds.
 const LOOK_AGAIN_SECONDS: i64 = 5;
 
@@ -84,24 +87,6 @@ pub struct Delivered {
     pub relay_away: Option<String>,
 }
 
-/// A message under way to a connection.
-struct Job {
-    message: ClaimedMessage,
-    envelope: Envelope,
-    bytes: Vec<u8>,
-    /// Given back when the message's outcome is on record.
-    _place: OwnedSemaphorePermit,
-}
-
-/// What the connections share.
-struct Line {
-    jobs: Mutex<mpsc::Receiver<Job>>,
-    recorder: Recorder,
-    relay_away: AtomicBool,
-    last_failure: std::sync::Mutex<Option<String>>,
-    delivery: Delivery,
-}
-
 impl Delivery {
     /// Delivers what is due now; with `until_empty`, also what becomes due, until nothing is
     /// queued, sending or deferred. `progress` follows the totals.
@@ -123,13 +108,8 @@ impl Delivery {
             Recorder::start(self.store.clone(), self.clock.clone(), progress.clone());
         let places = Arc::new(Semaphore::new(self.connections * CLAIMED_A_CONNECTION));
         let (jobs, waiting) = mpsc::channel(self.connections * CLAIMED_A_CONNECTION);
-        let line = Arc::new(Line {
-            jobs: Mutex::new(waiting),
-            recorder,
-            relay_away: AtomicBool::new(false),
-            last_failure: std::sync::Mutex::new(None),
-            delivery: self.clone(),
-        });
+        let (working, ending) = watch::channel(());
+        let line = Arc::new(Line::new(waiting, recorder, ending, self.clone()));
         let mut connections = JoinSet::new();
         for _ in 0..self.connections {
             connections.spawn(Arc::clone(&line).serve());
@@ -146,7 +126,7 @@ impl Delivery {
         };
         let claimed = claiming.run(&jobs, until_empty, &progress).await;
         drop(claiming);
-        drop(jobs);
+        drop((jobs, working));
         while connections.join_next().await.is_some() {}
         let relay_away = line.failure();
         // The recorder ends with the last sender, which the line holds.
@@ -189,20 +169,22 @@ impl Claiming<'_> {
         progress: &watch::Sender<Totals>,
     ) -> Result<(), DeliveryError> {
         let all = self.delivery.connections * CLAIMED_A_CONNECTION;
+        let enough = self.delivery.connections.div_ceil(CONNECTIONS_A_FREE_PLACE);
+        let enough = u32::try_from(enough).unwrap_or(1);
         self.keep_alive(progress).await?;
         let mut renew = tokio::time::interval(Duration::from_secs(RENEW_SECONDS));
         loop {
             let renewing = tokio::select! {
                 _ = renew.tick() => true,
-                place = self.places.acquire() => {
-                    drop(place);
+                places = self.places.acquire_many(enough) => {
+                    drop(places);
                     false
                 }
             };
             if renewing {
                 self.keep_alive(progress).await?;
             }
-            if self.line.relay_away.load(Ordering::SeqCst) {
+            if self.line.relay_is_away() {
                 // What is claimed already is deferred by its connection; nothing more is claimed.
                 let _ = self.places.acquire_many(u32::try_from(all).unwrap_or(1)).await;
                 if !until_empty {
@@ -210,7 +192,7 @@ impl Claiming<'_> {
                 }
                 tokio::time::sleep(Duration::from_secs(self.pause)).await;
                 self.pause = (self.pause * 2).min(RELAY_PAUSE_SECONDS.1);
-                self.line.relay_away.store(false, Ordering::SeqCst);
+                self.line.try_again();
             }
             let free = self.places.available_permits();
             if free == 0 {
@@ -317,7 +299,7 @@ impl Claiming<'_> {
             },
         );
         let envelope = Envelope { return_path: sender.address.to_string(), recipient };
-        let job = Job { message, envelope, bytes, _place: place };
+        let job = Job { message, envelope, bytes, place };
         jobs.send(job).await.map_err(|_| DeliveryError::Recorder)
     }
 
@@ -339,56 +321,6 @@ impl Claiming<'_> {
         // Never at once: a row that is due and cannot be claimed must not make the loop spin.
         let seconds = u64::try_from(seconds).unwrap_or(0);
         Ok(Some(Duration::from_secs(seconds).max(Duration::from_millis(50))))
-    }
-}
-
-impl Line {
-    /// One connection's life: it opens when there is a message, and takes the next while it can.
-    async fn serve(self: Arc<Self>) {
-        let mut connection: Option<Connection> = None;
-        loop {
-            let job = self.jobs.lock().await.recv().await;
-            let Some(job) = job else { break };
-            let now = || self.delivery.clock.now();
-            if connection.as_ref().is_none_or(|open| !open.is_usable()) {
-                connection = match self.delivery.relay.open().await {
-                    Ok(open) => Some(open),
-                    Err(failure) => {
-                        self.note(&failure);
-                        self.relay_away.store(true, Ordering::SeqCst);
-                        self.end(policy::failed(&job.message, &failure, now())).await;
-                        continue;
-                    }
-                };
-            }
-            let Some(open) = &mut connection else { continue };
-            let (id, attempt) = (job.message.id, job.message.attempt);
-            let begins = || self.recorder.content_begins(id, attempt);
-            let outcome = match open.send(&job.envelope, &job.bytes, begins).await {
-                Ok(reply) => Some(policy::accepted(&job.message, &reply, now())),
-                Err(failure) => policy::failed(&job.message, &failure, now()),
-            };
-            self.end(outcome).await;
-        }
-        if let Some(open) = connection {
-            open.quit().await;
-        }
-    }
-
-    async fn end(&self, outcome: Option<OutcomeRow>) {
-        if let Some(outcome) = outcome {
-            self.recorder.ended(outcome).await;
-        }
-    }
-
-    fn note(&self, failure: &Failure) {
-        if let Ok(mut last) = self.last_failure.lock() {
-            *last = Some(failure.to_string());
-        }
-    }
-
-    fn failure(&self) -> Option<String> {
-        self.last_failure.lock().ok().and_then(|last| last.clone())
     }
 }
 

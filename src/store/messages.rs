@@ -39,14 +39,18 @@ statements! {
             outcome = CASE WHEN stage = 'content' THEN 'in_doubt' ELSE 'released' END
         WHERE outcome IS NULL AND (message_id, number) IN
             (SELECT id, attempts FROM message WHERE state = 'sending' AND worker_id = $1)";
-    RELEASE_MESSAGES_OF = "UPDATE message SET worker_id = NULL, next_try_at = $2,
-            state = CASE WHEN (SELECT outcome FROM attempt a WHERE a.message_id = message.id
-                    AND a.number = message.attempts) <> 'in_doubt' THEN 'queued'
-                ELSE (SELECT CASE l.in_doubt WHEN 'resend' THEN 'queued' WHEN 'hold' THEN 'held'
-                        ELSE 'dropped' END
-                    FROM edition e JOIN list l ON l.id = e.list_id
-                    WHERE e.id = message.edition_id) END
-        WHERE state = 'sending' AND worker_id = $1";
+    RELEASE_MESSAGES_OF = "UPDATE message SET worker_id = NULL, next_try_at = $2, state = f.state,
+            cause = CASE f.state WHEN 'dropped' THEN 'in_doubt' END,
+            ended_at = CASE f.state WHEN 'queued' THEN NULL ELSE $2 END
+        FROM (SELECT m.id, CASE WHEN a.outcome <> 'in_doubt' THEN 'queued'
+                    WHEN l.in_doubt = 'resend' THEN 'queued'
+                    WHEN l.in_doubt = 'hold' THEN 'held' ELSE 'dropped' END AS state
+                FROM message m
+                JOIN attempt a ON a.message_id = m.id AND a.number = m.attempts
+                JOIN edition e ON e.id = m.edition_id
+                JOIN list l ON l.id = e.list_id
+                WHERE m.state = 'sending' AND m.worker_id = $1) f
+        WHERE message.id = f.id";
     COUNTS = "SELECT state, count(*) AS n FROM message WHERE edition_id = $1 GROUP BY state";
     MESSAGES = "SELECT * FROM message WHERE id > $1 ORDER BY id LIMIT $2";
     MESSAGES_IN_STATE = "SELECT * FROM message WHERE state = $3 AND id > $1 ORDER BY id LIMIT $2";
@@ -76,7 +80,9 @@ statements! {
         WHERE edition_id = $1 AND state = 'waiting'";
     RESEND_BY_NAME = "UPDATE message SET state = 'queued', cause = $2, next_try_at = $3,
             expires_at = $4, ended_at = NULL
-        WHERE id = $1 AND state IN ('held', 'failed', 'expired', 'dropped')";
+        WHERE id = $1 AND state IN ('held', 'failed', 'expired', 'dropped')
+            AND EXISTS (SELECT 1 FROM edition e
+                WHERE e.id = message.edition_id AND e.state = 'open')";
     DROP_BY_NAME = "UPDATE message SET state = 'dropped', cause = $2, ended_at = $3
         WHERE id = $1 AND state IN ('held', 'waiting')";
 }
@@ -508,7 +514,8 @@ impl Tx<'_> {
         self.execute(CANCEL_REFUSED, values![edition, now]).await
     }
 
-    /// Queues a message again because a named person wants it; false where its state forbids it.
+    /// Queues a message again because a named person wants it; false where its state forbids it, or
+    /// its edition is not open, so that nothing of it goes out.
     pub async fn resend_by_name(
         &mut self,
         message: i64,

@@ -31,26 +31,25 @@ pub(super) struct Content<'a> {
 impl<'a> Content<'a> {
     /// Looks the content over, once.
     pub fn new(content: &'a [u8]) -> Result<Self, InvalidContent> {
-        if !content.is_ascii() {
-            return Err(InvalidContent::EightBit);
-        }
-        let body = content.strip_suffix(b"\r\n").unwrap_or(content);
+        let text = str::from_utf8(content).ok().filter(|text| text.is_ascii());
+        let text = text.ok_or(InvalidContent::EightBit)?;
+        let body = text.strip_suffix("\r\n").unwrap_or(text);
         let mut doubled = 0;
-        for line in body.split(|octet| *octet == b'\n') {
-            let ends_body = line.as_ptr_range().end == body.as_ptr_range().end;
-            let line = match line.strip_suffix(b"\r") {
-                Some(line) if !ends_body => line,
-                None if ends_body => line,
-                _ => return Err(InvalidContent::BareLineEnd),
+        for line in body.split_inclusive('\n') {
+            // Only the last may be without an end: its own was taken off above.
+            let line = match line.strip_suffix('\n') {
+                Some(line) => line.strip_suffix('\r').ok_or(InvalidContent::BareLineEnd)?,
+                None => line,
             };
-            if line.contains(&b'\r') {
+            if line.contains('\r') {
                 return Err(InvalidContent::BareLineEnd);
             }
             if line.len() > LINE_OCTETS_MAX {
                 return Err(InvalidContent::LongLine);
             }
-            doubled += u64::from(line.starts_with(b"."));
+            doubled += u64::from(line.starts_with('.'));
         }
+        let body = body.as_bytes();
         Ok(Self { body, size: body.len() + 2, wire_octets: body.len() as u64 + doubled })
     }
 

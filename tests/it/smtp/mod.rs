@@ -7,7 +7,7 @@ mod content;
 mod protection;
 mod refusals;
 mod replies;
-mod script;
+pub mod script;
 
 use std::time::Duration;
 
