@@ -192,7 +192,8 @@ impl House {
     /// Fails where the ledger does not add up; gives the ids of the messages it names in doubt.
     pub async fn audit(&self) -> Vec<i64> {
         let zone = self.installation.config.site.timezone;
-        let audit = banditore::delivery::audit(self.store(), None, zone).await.unwrap();
+        let keys = &self.installation.keys;
+        let audit = banditore::delivery::audit(self.store(), keys, None, zone).await.unwrap();
         assert!(audit.balanced, "{audit:?}");
         let doubts = audit.editions.iter().flat_map(|edition| &edition.doubts);
         doubts.map(|doubt| doubt.message).collect()
