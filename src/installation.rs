@@ -154,7 +154,9 @@ impl Installation {
             }
             _ => {}
         }
-        let now = self.clock.now();
+        // A command whose clock was started ahead (`--at`) must not keep sources and cadences
+        // waiting until then.
+        let now = self.clock.now().min(Clock::system().now());
         let mut tx = self.store.write().await?;
         self.apply_sources(&mut tx, now).await?;
         self.apply_lists(&mut tx, now).await?;
@@ -191,7 +193,6 @@ impl Installation {
                 tx.remove_list(&held.id, now).await?;
             }
         }
-        let offered_before = tx.cadences().await?;
         for list in named {
             let row = ListRow {
                 id: list.id.clone(),
@@ -223,8 +224,8 @@ impl Installation {
             for (cadence, schedule) in &list.cadences {
                 tx.upsert_cadence(&list.id, cadence, &schedule.to_string(), now).await?;
             }
-            for held in offered_before.iter().filter(|held| held.list_id == list.id) {
-                if !list.cadences.contains_key(&held.cadence) {
+            for held in tx.cadences().await? {
+                if held.list_id == list.id && !list.cadences.contains_key(&held.cadence) {
                     tx.remove_cadence(&held.list_id, &held.cadence, now).await?;
                 }
             }

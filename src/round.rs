@@ -319,14 +319,16 @@ pub async fn once(
     progress: watch::Sender<Totals>,
 ) -> Result<RoundReport, RoundError> {
     let polled = poll(installation, None).await?;
-    let planned = plan(installation).await?;
+    let planned = plan(installation).await;
     let mut report = RoundReport {
         polled: polled.len(),
         new_items: polled.iter().map(|poll| poll.new).sum(),
-        editions: planned.len(),
-        messages: planned.iter().map(|edition| edition.planned_messages).sum(),
         ..RoundReport::default()
     };
+    if let Ok(planned) = &planned {
+        report.editions = planned.len();
+        report.messages = planned.iter().map(|edition| edition.planned_messages).sum();
+    }
     let failed = polled.into_iter().filter_map(|poll| {
         let error = poll.error?;
         Some(format!("source {}: {error}", poll.source))
@@ -341,5 +343,7 @@ pub async fn once(
         }
         report.relay_away = delivered.relay_away;
     }
+    // What could be planned goes out, whatever could not.
+    planned?;
     Ok(report)
 }

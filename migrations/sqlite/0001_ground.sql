@@ -208,6 +208,8 @@ CREATE TABLE suppression (
 
 -- editions ----------------------------------------------------------------------------------
 
+-- approval is the list's when the edition was opened. released_at is when its messages could go out
+-- for the first time: how long they are news counts from then.
 CREATE TABLE edition (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     list_id TEXT NOT NULL,
@@ -218,8 +220,10 @@ CREATE TABLE edition (
     cut INTEGER NOT NULL,
     ruleset TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('planning', 'waiting', 'open', 'done', 'refused')),
+    approval INTEGER NOT NULL,
     opened_at INTEGER NOT NULL,
     planned_at INTEGER,
+    released_at INTEGER,
     decided_by TEXT,
     considered INTEGER NOT NULL DEFAULT 0,
     empty INTEGER NOT NULL DEFAULT 0,

@@ -52,7 +52,11 @@ pub async fn erase(
                 let state = subscriptions::ENDED.to_owned();
                 let ended = StoredSubscription { state, ..held.clone() };
                 subscriptions::change(tx, &held, ended, now).await?;
+                let words = tx.words_of(held.id).await?;
                 tx.follow_words(held.id, &[]).await?;
+                for (key, _) in words {
+                    tx.forget_word(&key).await?;
+                }
                 tx.forget_consents(held.id).await?;
             }
             tx.erase_subject(subject.id, now).await?;

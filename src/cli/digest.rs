@@ -255,7 +255,8 @@ async fn approve(
     edition: i64,
     by: &str,
 ) -> Result<ExitCode, CliError> {
-    let released = editions::approve(&installation.store, edition, by).await?;
+    let released =
+        editions::approve(&installation.store, edition, by, installation.clock.now()).await?;
     let Some(released) = released else {
         return Err(does_not_wait(installation, edition).await?);
     };

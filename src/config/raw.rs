@@ -204,7 +204,8 @@ fn put(table: &mut Table, variable: &str, value: &str, file: &Path) -> Result<()
     let invalid = |what: &str| ConfigError::Invalid {
         file: file.to_owned(),
         key: variable.to_owned(),
-        value: value.to_owned(),
+        // What stands in a variable may be a password, wherever it was meant to go.
+        value: "…".to_owned(),
         what: what.to_owned(),
         hint: "the form is BANDITORE__SECTION__KEY, such as BANDITORE__SMTP__PORT".to_owned(),
     };

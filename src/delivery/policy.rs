@@ -1,5 +1,6 @@
 //! What the end of a conversation means for a message: its next state, and when it is tried again.
 
+use crate::editions::DIGEST_LIFETIME_SECONDS;
 use crate::model::Timestamp;
 use crate::store::{ClaimedMessage, MessageState, Outcome, OutcomeRow};
 
@@ -27,7 +28,11 @@ pub fn unsendable(
     if message.subscription_state == crate::audience::ENDED {
         return Some((MessageState::Cancelled, "left"));
     }
-    (message.expires_at <= now).then_some((MessageState::Expired, "too old"))
+    // An edition that waited for a person, or was planned with a long break, is news from when it
+    // could go out.
+    let released = message.released_at.map(|at| at.plus(DIGEST_LIFETIME_SECONDS));
+    let expires = released.map_or(message.expires_at, |at| at.max(message.expires_at));
+    (expires <= now).then_some((MessageState::Expired, "too old"))
 }
 
 /// The record of a message that the relay accepted.

@@ -7,10 +7,15 @@ use crate::store::{Store, StoreError};
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn approve(store: &Store, edition: i64, by: &str) -> Result<Option<u64>, StoreError> {
+pub async fn approve(
+    store: &Store,
+    edition: i64,
+    by: &str,
+    now: Timestamp,
+) -> Result<Option<u64>, StoreError> {
     let mut tx = store.write().await?;
     let Some(row) = tx.edition(edition).await? else { return Ok(None) };
-    if !tx.decide_edition(edition, "open", by).await? {
+    if !tx.decide_edition(edition, "open", by, now).await? {
         return Ok(None);
     }
     let released = tx.release_waiting(edition).await?;
@@ -34,7 +39,7 @@ pub async fn refuse(
 ) -> Result<Option<u64>, StoreError> {
     let mut tx = store.write().await?;
     let Some(row) = tx.edition(edition).await? else { return Ok(None) };
-    if !tx.decide_edition(edition, "refused", by).await? {
+    if !tx.decide_edition(edition, "refused", by, now).await? {
         return Ok(None);
     }
     let ended = if give_back {

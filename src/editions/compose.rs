@@ -104,7 +104,7 @@ impl<'a> Composer<'a> {
         language: Language,
     ) -> Result<i64, PlanError> {
         let ordered = self.order(window, told);
-        let key = key(&[&language.to_string(), &format!("{ordered:?}")]);
+        let key = key(&[&language.to_string(), &content(window, &ordered)]);
         let (fragments, html_bytes) = self.fragments(tx, window, &ordered, language).await?;
         let entries: Vec<&Told> = ordered.iter().flat_map(|(_, told)| told).copied().collect();
         let first = window.entry(entries[0].index);
@@ -393,6 +393,17 @@ fn strongest(window: &Window, index: usize) -> Option<TopicId> {
     let best =
         topics.iter().reduce(|best, topic| if topic.score > best.score { topic } else { best });
     best.map(|topic| topic.id.clone())
+}
+
+/// What a variant tells, in its order, named by what never changes: positions in the stream. Places
+/// in the window do change, since it begins earlier when somebody who was told less comes in.
+fn content(window: &Window, sections: &[(Option<TopicId>, Vec<&Told>)]) -> String {
+    let told = |told: &&Told| (window.entry(told.index).position, told.reason.clone());
+    let sections: Vec<(&Option<TopicId>, Vec<(i64, Reason)>)> = sections
+        .iter()
+        .map(|(topic, entries)| (topic, entries.iter().map(told).collect()))
+        .collect();
+    format!("{sections:?}")
 }
 
 /// Where unsubscribe tokens lead; a token follows after a slash.

@@ -239,7 +239,7 @@ impl Chain<'_> {
         if let Some(best) = best.filter(|best| *best != Verdict::NotTold || !open) {
             return Ok(best);
         }
-        let Some(cadence) = cadence else {
+        let Some(cadence) = cadence.filter(|cadence| cadence.ended_at.is_none()) else {
             self.add("subscription", false, "the list offers this cadence no more".to_owned());
             return Ok(Verdict::NotTold);
         };

@@ -56,21 +56,36 @@ pub enum Step {
 
 impl<'a> Planner<'a> {
     /// Plans every edition that is due, and those that were begun; gives them in order. Each
-    /// cadence has one at most.
+    /// cadence has one at most. Where one fails, the others are planned all the same.
     ///
     /// # Errors
-    /// [`PlanError`]; what was decided before stays.
+    /// The first [`PlanError`], after all; what was decided before stays.
     pub async fn plan_due(&self, now: Timestamp) -> Result<Vec<EditionRow>, PlanError> {
         let cadences = self.store.read().await?.cadences().await?;
         let mut planned = Vec::new();
-        for cadence in cadences {
-            let Some(edition) = self.open_due(&cadence.list_id, &cadence.cadence, now).await?
-            else {
-                continue;
-            };
-            planned.push(self.plan(edition, now).await?);
+        let mut failed = None;
+        for row in cadences {
+            match self.plan_cadence(&row, now).await {
+                Ok(edition) => planned.extend(edition),
+                Err(error) => {
+                    let (list, cadence) = (&row.list_id, &row.cadence);
+                    tracing::error!(%list, %cadence, %error, "an edition could not be planned");
+                    failed = failed.or(Some(error));
+                }
+            }
         }
-        Ok(planned)
+        failed.map_or(Ok(planned), Err)
+    }
+
+    async fn plan_cadence(
+        &self,
+        row: &CadenceRow,
+        now: Timestamp,
+    ) -> Result<Option<EditionRow>, PlanError> {
+        match self.open_due(&row.list_id, &row.cadence, now).await? {
+            Some(edition) => Ok(Some(self.plan(edition, now).await?)),
+            None => Ok(None),
+        }
     }
 
     /// Plans an edition to its end.
@@ -79,6 +94,9 @@ impl<'a> Planner<'a> {
         while planning.step(now).await? == Step::More {}
         let edition = planning.edition;
         self.drop_pins(&edition.list_id, &edition.cadence).await?;
+        let mut tx = self.store.write().await?;
+        tx.forget_hits_of(edition.id).await?;
+        tx.commit().await?;
         let planned = self.store.read().await?.edition(edition.id).await?;
         planned.ok_or_else(|| missing("edition", edition.id))
     }
@@ -132,6 +150,8 @@ impl<'a> Planner<'a> {
         slot: &Slot,
         now: Timestamp,
     ) -> Result<Option<i64>, PlanError> {
+        let list = &row.list_id;
+        let list = tx.list(list).await?.ok_or_else(|| missing("list", list))?;
         let cut = tx.stream_head().await?;
         let new = NewEdition {
             list: &row.list_id,
@@ -141,6 +161,7 @@ impl<'a> Planner<'a> {
             since: row.last_cut,
             cut,
             ruleset: self.rules.version(),
+            approval: list.approval,
         };
         let Some(edition) = tx.insert_edition(&new, now).await? else {
             return Ok(None);
@@ -204,7 +225,6 @@ impl<'a> Planner<'a> {
 pub struct Planning<'a> {
     planner: Planner<'a>,
     edition: EditionRow,
-    list: ListRow,
     window: Window,
     composer: Composer<'a>,
     profiles: HashMap<i64, Profile>,
@@ -242,12 +262,10 @@ impl<'a> Planning<'a> {
         let after = pinned.map_or(edition.since, |pin| pin.min(edition.since));
         let profiles = tx.profiles_of(&edition.list_id, &edition.cadence).await?;
         let Planner { site, rules, templates, .. } = planner;
-        let composer =
-            Composer::new(tx, site, rules, templates, edition.clone(), list.clone()).await?;
+        let composer = Composer::new(tx, site, rules, templates, edition.clone(), list).await?;
         let mut planning = Self {
             planner,
             edition,
-            list,
             window: Window::default(),
             composer,
             profiles: profiles.into_iter().collect(),
@@ -333,7 +351,7 @@ impl<'a> Planning<'a> {
         // Whoever is still before the cut was left out by the daily cap.
         let left_out = tx.next_pinned(&list, &cadence, 0, cut, 1).await?;
         tx.left_out(&list, &cadence, left_out.map(|_| self.edition.slot_at)).await?;
-        let waits = self.list.approval;
+        let waits = self.edition.approval;
         tx.move_cut(&list, &cadence, self.edition.slot_at, waits).await?;
         let state = if waits { "waiting" } else { "open" };
         tx.edition_planned(self.edition.id, state, now).await?;
@@ -388,7 +406,7 @@ impl<'a> Planning<'a> {
                 None => counts.empty += reachable,
             }
         }
-        let state = if self.list.approval { "waiting" } else { "queued" };
+        let state = if edition.approval { "waiting" } else { "queued" };
         let expires = edition.slot_at.max(now).plus(DIGEST_LIFETIME_SECONDS);
         let written = tx.write_messages(&slice, state, now, expires).await?;
         counts.messages = i64::try_from(written).unwrap_or(i64::MAX);

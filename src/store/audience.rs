@@ -45,7 +45,11 @@ statements! {
         JOIN subscription_word sw ON sw.subscription_id = s.id
         JOIN followed_word w ON w.id = sw.word_id
         WHERE s.list_id = $1 AND s.cadence = $2 AND s.id > $3 AND s.id <= $4
-            AND s.state = 'active' ORDER BY sw.subscription_id, w.id";
+            AND s.state = 'active' AND CASE WHEN s.cursor IS NULL THEN 0 ELSE 1 END = $5
+            AND (s.cursor IS NULL OR s.cursor < $6)
+        ORDER BY sw.subscription_id, w.id";
+    FORGET_WORD = "DELETE FROM followed_word WHERE key = $1
+        AND NOT EXISTS (SELECT 1 FROM subscription_word WHERE word_id = followed_word.id)";
     INSERT_CONSENT = "INSERT INTO consent (subscription_id, way, proof, given_at)
         VALUES ($1, $2, $3, $4)";
     CONSENTS_OF = "SELECT way, proof, given_at FROM consent WHERE subscription_id = $1 ORDER BY id";
@@ -58,10 +62,10 @@ statements! {
     SUPPRESSION_OF = "SELECT x.cause, x.reason, x.since FROM subscriber p
         JOIN suppression x ON x.address_hash = p.address_hash WHERE p.id = $1";
     NEXT_UNPINNED = "SELECT max(id) AS bound FROM (SELECT id FROM subscription
-        WHERE list_id = $1 AND cadence = $2 AND cursor IS NULL AND id > $3 ORDER BY id LIMIT $4)";
+        WHERE list_id = $1 AND cadence = $2 AND cursor IS NULL AND id > $3 ORDER BY id LIMIT $4) AS next";
     NEXT_PINNED = "SELECT max(id) AS bound FROM (SELECT id FROM subscription
         WHERE list_id = $1 AND cadence = $2 AND cursor IS NOT NULL AND state = 'active'
-            AND id > $3 AND cursor < $4 ORDER BY id LIMIT $5)";
+            AND id > $3 AND cursor < $4 ORDER BY id LIMIT $5) AS next";
     EARLIEST_PIN = "SELECT min(cursor) AS cursor FROM subscription
         WHERE list_id = $1 AND cadence = $2 AND cursor IS NOT NULL AND state = 'active'";
     MOVE_PINS = "UPDATE subscription SET cursor = $5
@@ -364,11 +368,18 @@ impl Tx<'_> {
         &mut self,
         slice: &Slice<'_>,
     ) -> Result<Vec<(i64, i64, String)>, StoreError> {
-        let values = values![slice.list, slice.cadence, slice.after, slice.until];
+        let Slice { list, cadence, after, until, pinned, cut, .. } = *slice;
+        let values = values![list, cadence, after, until, pinned, cut];
         let rows = self.rows(WORDS_IN_SLICE, values).await?;
         rows.iter()
             .map(|row| Ok((row.int("subscription_id")?, row.int("id")?, row.text("phrase")?)))
             .collect()
+    }
+
+    /// Forgets a phrase that nobody follows any more.
+    pub async fn forget_word(&mut self, key: &str) -> Result<(), StoreError> {
+        self.execute(FORGET_WORD, values![key]).await?;
+        Ok(())
     }
 
     /// Keeps how a subscription was consented to.

@@ -8,25 +8,28 @@ use super::{StoreError, Tx, statements};
 
 statements! {
     INSERT_EDITION = "INSERT INTO edition
-            (list_id, cadence, slot, slot_at, since, cut, ruleset, state, opened_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, 'planning', $8)
+            (list_id, cadence, slot, slot_at, since, cut, ruleset, approval, state, opened_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'planning', $9)
         ON CONFLICT (list_id, cadence, slot) DO NOTHING RETURNING id";
     EDITION = "SELECT * FROM edition WHERE id = $1";
     EDITIONS = "SELECT * FROM edition WHERE id > $1 ORDER BY id LIMIT $2";
     EDITION_OF_POSITION = "SELECT * FROM edition WHERE list_id = $1 AND cadence = $2
         AND since < $3 AND cut >= $3 ORDER BY id DESC LIMIT 1";
     OPEN_EDITIONS = "SELECT * FROM edition WHERE state = 'open' ORDER BY slot_at, id";
-    PLANNED = "UPDATE edition SET state = $2, planned_at = $3 WHERE id = $1";
-    DECIDE_EDITION = "UPDATE edition SET state = $2, decided_by = $3 WHERE id = $1
-        AND state = 'waiting'";
+    PLANNED = "UPDATE edition SET state = $2, planned_at = $3,
+        released_at = CASE WHEN $2 = 'open' THEN $3 END WHERE id = $1";
+    DECIDE_EDITION = "UPDATE edition SET state = $2, decided_by = $3, released_at = $4
+        WHERE id = $1 AND state = 'waiting'";
     END_EDITION = "UPDATE edition SET state = 'done' WHERE id = $1 AND state = 'open'
         AND NOT EXISTS (SELECT 1 FROM message WHERE edition_id = $1
-            AND state IN ('queued', 'sending', 'deferred'))";
+            AND state IN ('queued', 'deferred'))
+        AND NOT EXISTS (SELECT 1 FROM message WHERE edition_id = $1 AND state = 'sending')";
     REOPEN_EDITION = "UPDATE edition SET state = 'open' WHERE id = $1 AND state = 'done'";
     ADD_COUNTS = "UPDATE edition SET considered = considered + $2, empty = empty + $3,
         suppressed = suppressed + $4, planned_messages = planned_messages + $5 WHERE id = $1";
     INSERT_FRAGMENT = "INSERT INTO fragment (edition_id, key, html, text, html_bytes)
-        VALUES ($1, $2, $3, $4, $5) RETURNING id";
+        VALUES ($1, $2, $3, $4, $5) ON CONFLICT (edition_id, key) DO NOTHING RETURNING id";
+    FRAGMENT_ID = "SELECT id FROM fragment WHERE edition_id = $1 AND key = $2";
     FRAGMENTS = "SELECT id, key, html, text, html_bytes FROM fragment WHERE edition_id = $1";
     FRAGMENT_KEYS = "SELECT id, key, html_bytes FROM fragment WHERE edition_id = $1";
     INSERT_VARIANT = "INSERT INTO variant
@@ -40,6 +43,7 @@ statements! {
             DO UPDATE SET variant_id = excluded.variant_id";
     FORGET_HITS = "DELETE FROM edition_hit WHERE edition_id = $1
         AND subscription_id > $2 AND subscription_id <= $3";
+    FORGET_HITS_OF = "DELETE FROM edition_hit WHERE edition_id = $1";
     INSERT_HIT = "INSERT INTO edition_hit (edition_id, subscription_id, words)
         VALUES ($1, $2, $3)";
     VARIANTS = "SELECT v.*, coalesce(m.recipients, 0) AS recipients FROM variant v
@@ -123,6 +127,8 @@ pub struct NewEdition<'a> {
     pub cut: i64,
     /// The version of the rules that decide it.
     pub ruleset: &'a str,
+    /// Whether a person looks at it first.
+    pub approval: bool,
 }
 
 /// An edition.
@@ -144,6 +150,8 @@ pub struct EditionRow {
     pub cut: i64,
     /// The version of the rules that decided it.
     pub ruleset: String,
+    /// Whether a person looks at it first.
+    pub approval: bool,
     /// `planning`, `waiting`, `open`, `done` or `refused`.
     pub state: String,
     /// Subscriptions it looked at.
@@ -303,8 +311,9 @@ impl Tx<'_> {
         id: i64,
         state: &str,
         by: &str,
+        now: Timestamp,
     ) -> Result<bool, StoreError> {
-        Ok(self.execute(DECIDE_EDITION, values![id, state, by]).await? > 0)
+        Ok(self.execute(DECIDE_EDITION, values![id, state, by, now]).await? > 0)
     }
 
     /// Ends an edition of which no message is on its way any more.
@@ -335,7 +344,11 @@ impl Tx<'_> {
         html_bytes: i64,
     ) -> Result<i64, StoreError> {
         let values = values![edition, key, html, text, html_bytes];
-        self.one(INSERT_FRAGMENT, values).await.map_err(|e| e.or_exists("the fragment"))?.int("id")
+        match self.row(INSERT_FRAGMENT, values).await? {
+            Some(row) => row.int("id"),
+            // Another planner has just made it, of the same things.
+            None => self.one(FRAGMENT_ID, values![edition, key]).await?.int("id"),
+        }
     }
 
     /// The fragments an edition has already: key, id, size of the decoded HTML in octets.
@@ -410,6 +423,12 @@ impl Tx<'_> {
     /// Forgets the hits of a slice. They may be of an earlier look, of words followed no more.
     pub async fn forget_hits(&mut self, slice: &Slice<'_>) -> Result<(), StoreError> {
         self.execute(FORGET_HITS, values![slice.edition, slice.after, slice.until]).await?;
+        Ok(())
+    }
+
+    /// Forgets which followed words stood where, once an edition is planned.
+    pub async fn forget_hits_of(&mut self, edition: i64) -> Result<(), StoreError> {
+        self.execute(FORGET_HITS_OF, values![edition]).await?;
         Ok(())
     }
 
@@ -492,6 +511,7 @@ impl EditionRow {
             since: row.int("since")?,
             cut: row.int("cut")?,
             ruleset: row.text("ruleset")?,
+            approval: row.flag("approval")?,
             state: row.text("state")?,
             considered: row.int("considered")?,
             empty: row.int("empty")?,

@@ -28,9 +28,11 @@ statements! {
             removed_at = NULL";
     REMOVE_CADENCE = "UPDATE cadence SET removed_at = $3
         WHERE list_id = $1 AND cadence = $2 AND removed_at IS NULL";
-    CADENCES = "SELECT c.* FROM cadence c JOIN list l ON l.id = c.list_id
+    CADENCES = "SELECT c.*, c.removed_at AS ended_at FROM cadence c JOIN list l ON l.id = c.list_id
         WHERE c.removed_at IS NULL AND l.removed_at IS NULL ORDER BY c.list_id, c.cadence";
-    CADENCE = "SELECT * FROM cadence WHERE list_id = $1 AND cadence = $2";
+    CADENCE = "SELECT c.*, coalesce(c.removed_at, l.removed_at) AS ended_at
+        FROM cadence c JOIN list l ON l.id = c.list_id
+        WHERE c.list_id = $1 AND c.cadence = $2";
     BEGIN_PLANNING = "UPDATE cadence SET edition_id = $3, planning_cut = $4, decided_until = 0
         WHERE list_id = $1 AND cadence = $2 AND edition_id IS NULL";
     DECIDED_UNTIL = "UPDATE cadence SET decided_until = $3 WHERE list_id = $1 AND cadence = $2";
@@ -80,6 +82,8 @@ pub struct CadenceRow {
     pub cadence: CadenceId,
     /// A cron expression, or `immediate`.
     pub schedule: String,
+    /// When the list ceased to offer it, or was removed.
+    pub ended_at: Option<Timestamp>,
     /// When the list began to offer it; no slot before that is due.
     pub created_at: Timestamp,
     /// How far its subscriptions without a pin have been told.
@@ -162,7 +166,7 @@ impl Tx<'_> {
     }
 
     /// Lets a list offer a cadence, told up to the stream's present head; or gives it a new
-    /// schedule.
+    /// schedule. One that is offered again goes on from its old cut: nothing of between is lost.
     pub async fn upsert_cadence(
         &mut self,
         list: &ListId,
@@ -281,6 +285,7 @@ impl CadenceRow {
             list_id: row.word("list_id", "list id")?,
             cadence: row.word("cadence", "cadence")?,
             schedule: row.text("schedule")?,
+            ended_at: row.time_or_none("ended_at")?,
             created_at: row.time("created_at")?,
             last_cut: row.int("last_cut")?,
             last_slot_at: row.time("last_slot_at")?,

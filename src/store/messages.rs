@@ -13,7 +13,7 @@ use super::{StoreError, Tx, sqlite, statements};
 
 statements! {
     DUE = "SELECT m.id, m.edition_id, m.subscriber_id, m.subscription_id, m.variant_id,
-            m.attempts, m.expires_at, m.created_at, l.in_doubt, l.sender, p.address,
+            m.attempts, m.expires_at, m.created_at, e.released_at, l.in_doubt, l.sender, p.address,
             s.state AS subscription_state, x.cause AS suppressed
         FROM message m
         JOIN edition e ON e.id = m.edition_id
@@ -212,6 +212,8 @@ pub struct ClaimedMessage {
     pub attempt: i64,
     /// When it is too old to be sent.
     pub expires_at: Timestamp,
+    /// When its edition's messages could go out for the first time.
+    pub released_at: Option<Timestamp>,
     /// When it was written; the mail's Date.
     pub created_at: Timestamp,
     /// The list's policy for doubt.
@@ -547,6 +549,7 @@ impl ClaimedMessage {
             variant_id: row.int("variant_id")?,
             attempt: row.int("attempts")? + 1,
             expires_at: row.time("expires_at")?,
+            released_at: row.time_or_none("released_at")?,
             created_at: row.time("created_at")?,
             in_doubt: row.text("in_doubt")?,
             address: row.text_or_none("address")?,

@@ -10,6 +10,8 @@ statements! {
         VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (id) DO UPDATE SET url = excluded.url, settings_json = excluded.settings_json,
             from_file = excluded.from_file, removed_at = NULL,
+            baseline_at = CASE WHEN source.url = excluded.url AND source.removed_at IS NULL
+                THEN source.baseline_at END,
             next_poll_at = CASE WHEN source.url = excluded.url THEN source.next_poll_at
                 ELSE excluded.next_poll_at END,
             etag = CASE WHEN source.url = excluded.url THEN source.etag END,
@@ -191,7 +193,8 @@ impl NewRevision {
 
 impl Tx<'_> {
     /// Adds a source, or gives it new settings. A new address is polled at `due` and asked without
-    /// the old one's validators.
+    /// the old one's validators; its first answer, and that of a source that comes back, tells
+    /// nobody: a site that moved would otherwise tell all it has once more.
     pub async fn upsert_source(
         &mut self,
         id: &SourceId,

@@ -15,7 +15,7 @@ statements! {
     INSERT_ENTRY = "INSERT INTO entry (item_id, revision, reason, source_id, position, placed_at)
         VALUES ($1, $2, $3, $4, $5, $6)";
     WINDOW = "SELECT e.position, e.item_id, e.revision, e.reason, e.source_id, e.placed_at,
-            i.withdrawn_at, r.title, r.link, r.summary, r.content, r.image_alt_json,
+            i.withdrawn_at, r.title, r.link, r.summary, '' AS content, r.image_alt_json,
             r.categories_json, r.published_at, r.updated_at, m.classification_json
         FROM entry e
         JOIN item i ON i.id = e.item_id

@@ -92,7 +92,7 @@ impl<'a> World<'a> {
         let waits = self.naive.editions[edition].state == "waiting";
         let (store, row) = (&self.ground.store, self.editions[edition]);
         let done = if yes {
-            editions::approve(store, row, "sindaco").await
+            editions::approve(store, row, "sindaco", self.now).await
         } else {
             editions::refuse(store, row, give_back, "sindaco", self.now).await
         };

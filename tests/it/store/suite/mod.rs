@@ -259,6 +259,7 @@ async fn lists(store: &Store) {
         list_id: list(),
         cadence: cadence(),
         schedule: "0 0 8 * * *".into(),
+        ended_at: None,
         created_at: t(42),
         last_cut: 1,
         last_slot_at: t(42),

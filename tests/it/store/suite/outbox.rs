@@ -16,6 +16,7 @@ pub async fn editions(store: &Store, people: &[StoredSubscription]) -> Vec<Messa
         since: 1,
         cut: 2,
         ruleset: "rules",
+        approval: true,
     };
     let edition = tx.insert_edition(&new, t(61)).await.unwrap().unwrap();
     assert_eq!(tx.insert_edition(&new, t(62)).await.unwrap(), None);
@@ -174,8 +175,8 @@ pub async fn waiting(store: &Store, messages: &[MessageRow]) {
     let mut tx = store.write().await.unwrap();
     assert!(tx.drop_by_name(first.id, "by sindaco", t(72)).await.unwrap());
     assert!(!tx.drop_by_name(first.id, "by sindaco", t(72)).await.unwrap());
-    assert!(tx.decide_edition(edition, "refused", "sindaco").await.unwrap());
-    assert!(!tx.decide_edition(edition, "open", "sindaco").await.unwrap());
+    assert!(tx.decide_edition(edition, "refused", "sindaco", t(99)).await.unwrap());
+    assert!(!tx.decide_edition(edition, "open", "sindaco", t(99)).await.unwrap());
     tx.pin(messages[1].subscription_id, 0).await.unwrap();
     assert_eq!(tx.return_waiting(edition, t(73)).await.unwrap(), 2);
     let cursors = async |tx: &mut banditore::store::Tx<'_>| {
@@ -190,7 +191,7 @@ pub async fn waiting(store: &Store, messages: &[MessageRow]) {
     assert_eq!(cursors(&mut tx).await, [Some(2), Some(0), Some(1)]);
     drop(tx);
     let mut tx = store.write().await.unwrap();
-    assert!(tx.decide_edition(edition, "open", "sindaco").await.unwrap());
+    assert!(tx.decide_edition(edition, "open", "sindaco", t(99)).await.unwrap());
     assert_eq!(tx.release_waiting(edition).await.unwrap(), 3);
     assert_eq!(states(&mut tx).await, [(MessageState::Queued, 3)]);
     tx.commit().await.unwrap();
