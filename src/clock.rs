@@ -13,7 +13,7 @@ pub struct Clock(Kind);
 #[derive(Clone, Debug)]
 enum Kind {
     System,
-    Started { at: Timestamp, since: Instant },
+    Started { at: Timestamp, since: Instant, speed: u32 },
     Stepped(Arc<AtomicI64>),
 }
 
@@ -25,7 +25,13 @@ impl Clock {
 
     /// A clock that shows `at` now and runs on from there.
     pub fn started_at(at: Timestamp) -> Self {
-        Self(Kind::Started { at, since: Instant::now() })
+        Self::running(at, 1)
+    }
+
+    /// A clock that shows `at` now and runs on `speed` times as fast as others: the demo's, in
+    /// which a day passes in minutes.
+    pub fn running(at: Timestamp, speed: u32) -> Self {
+        Self(Kind::Started { at, since: Instant::now(), speed })
     }
 
     /// A clock that stands still until [`Clock::step`].
@@ -37,8 +43,9 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Kind::System => chrono::Utc::now().into(),
-            Kind::Started { at, since } => {
-                at.plus(i64::try_from(since.elapsed().as_secs()).unwrap_or(i64::MAX))
+            Kind::Started { at, since, speed } => {
+                let elapsed = since.elapsed().saturating_mul(*speed).as_secs();
+                at.plus(i64::try_from(elapsed).unwrap_or(i64::MAX))
             }
             Kind::Stepped(seconds) => Timestamp(seconds.load(Ordering::SeqCst)),
         }

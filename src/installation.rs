@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 use crate::audience::Keys;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
@@ -10,7 +12,7 @@ use crate::editions::{Planner, SUBSCRIPTIONS_A_CHUNK};
 use crate::ingest::{FetchError, FetchLimits, Fetcher};
 use crate::model::Timestamp;
 use crate::rendering::{TemplateError, Templates};
-use crate::store::{ListRow, Store, StoreError, Tx};
+use crate::store::{ListRow, Marks, Store, StoreError, Tx};
 use crate::topics::{Rules, RulesError};
 
 /// Everything that a command works with.
@@ -140,20 +142,31 @@ impl Installation {
         Ok(steps)
     }
 
-    /// Applies the sources and lists of the file. What the file does not name any more ends; what
-    /// was made elsewhere stays.
+    /// Applies the sources and lists of the file, where they are not those that were applied last.
+    /// What the file does not name any more ends; what was made elsewhere stays.
     async fn apply(&self) -> Result<(), OpenError> {
+        let wanted = Marks { secret_check: self.keys.check(), applied: self.named() };
+        let marks = self.store.read().await?.marks().await?;
+        match marks {
+            Some(marks) if marks == wanted => return Ok(()),
+            Some(marks) if marks.secret_check != wanted.secret_check => {
+                return Err(OpenError::OtherSecret);
+            }
+            _ => {}
+        }
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
-        match tx.secret_check().await? {
-            None => tx.set_secret_check(&self.keys.check(), now).await?,
-            Some(check) if check == self.keys.check() => {}
-            Some(_) => return Err(OpenError::OtherSecret),
-        }
         self.apply_sources(&mut tx, now).await?;
         self.apply_lists(&mut tx, now).await?;
+        tx.set_marks(&wanted, now).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// A digest of the sources and lists that the file names.
+    fn named(&self) -> String {
+        let text = format!("{:?} {:?}", self.config.sources, self.config.lists);
+        data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes()))
     }
 
     async fn apply_sources(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<(), StoreError> {

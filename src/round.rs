@@ -102,6 +102,8 @@ enum SourceError {
     Address(#[from] url::ParseError),
     #[error("its settings cannot be read: {0}")]
     Settings(#[from] serde_json::Error),
+    #[error("it could not be read to its end")]
+    Broken(#[from] tokio::task::JoinError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -196,8 +198,12 @@ async fn try_poll(
         }
     };
     let zone = installation.config.site.timezone;
-    let kind = settings.kind;
-    let reading = read(&bytes, content_type.as_deref(), &base, kind, &settings.page, zone, now)?;
+    // Reading is work for a processor: other sources' answers shall not wait for it.
+    let reading = tokio::task::spawn_blocking(move || {
+        let SourceSettings { kind, page, .. } = settings;
+        read(&bytes, content_type.as_deref(), &base, kind, &page, zone, now)
+    })
+    .await??;
     polled.warnings.clone_from(&reading.warnings);
     let mut tx = installation.store.write().await?;
     let taken = take_in(&mut tx, source, &reading, &validators, now, next).await?;

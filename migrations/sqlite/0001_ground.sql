@@ -1,10 +1,12 @@
 -- The ground floor. Instants are seconds of UTC. A column that ends in _json holds JSON text.
 -- Every table belongs to one room; the others only read it.
 
--- One row: which secret this database was made with, so that another one is refused.
+-- One row: which secret this database was made with, so that another one is refused; and which
+-- sources and lists of the file were applied last, so that they are applied only when they change.
 CREATE TABLE installation (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     secret_check TEXT NOT NULL,
+    applied TEXT NOT NULL,
     created_at INTEGER NOT NULL
 );
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::model::{CadenceId, Language, ListId, PlaceId, Timestamp, TopicId};
 use crate::store::{Store, StoreError};
 
-use super::subscriptions::{Consent, Joined, Preferences, join};
+use super::subscriptions::{Consent, Joined, Joining, Preferences, join};
 use super::{EmailAddress, Keys, NAME_CHARS_MAX};
 
 /// Rows of one transaction: between two of them pages can write too.
@@ -173,19 +173,14 @@ pub async fn import(
                 report.refuse(line, "the address stands on an earlier line too".to_owned());
                 continue;
             }
-            let consent = Consent { way: "import", proof: settings.consent };
-            let Wanted { address, name, preferences } = &wanted;
-            let joined = join(
-                &mut tx,
-                keys,
-                address,
-                name.as_deref(),
-                settings.list,
-                preferences,
-                consent,
-                now,
-            )
-            .await?;
+            let joining = Joining {
+                address: &wanted.address,
+                name: wanted.name.as_deref(),
+                list: settings.list,
+                wanted: &wanted.preferences,
+                consent: Consent { way: "import", proof: settings.consent },
+            };
+            let joined = join(&mut tx, keys, &joining, now).await?;
             report.count(joined, line);
         }
         // A dry run does the same work and lets the transaction go.

@@ -17,5 +17,6 @@ pub use import::{
 };
 pub use keys::Keys;
 pub use subscriptions::{
-    ACTIVE, Consent, ENDED, Joined, PAUSED, Preferences, join, leave, pause, public_id, told_so_far,
+    ACTIVE, Consent, ENDED, Joined, Joining, PAUSED, Preferences, join, leave, pause, public_id,
+    told_so_far,
 };

@@ -39,6 +39,21 @@ pub struct Consent<'a> {
     pub proof: &'a str,
 }
 
+/// Somebody asks for a subscription.
+#[derive(Clone, Copy, Debug)]
+pub struct Joining<'a> {
+    /// The address.
+    pub address: &'a EmailAddress,
+    /// The name, where one is given.
+    pub name: Option<&'a str>,
+    /// Of which list.
+    pub list: &'a ListId,
+    /// With which preferences.
+    pub wanted: &'a Preferences,
+    /// How they agreed.
+    pub consent: Consent<'a>,
+}
+
 /// What asking for a subscription did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Joined {
@@ -84,13 +99,10 @@ pub fn told_so_far(subscription: &StoredSubscription, cadence: &CadenceRow) -> i
 pub async fn join(
     tx: &mut Tx<'_>,
     keys: &Keys,
-    address: &EmailAddress,
-    name: Option<&str>,
-    list: &ListId,
-    wanted: &Preferences,
-    consent: Consent<'_>,
+    joining: &Joining<'_>,
     now: Timestamp,
 ) -> Result<Joined, StoreError> {
+    let Joining { address, name, list, wanted, consent } = *joining;
     let hash = keys.address_hash(address);
     if tx.suppression(&hash).await?.is_some() {
         return Ok(Joined::Suppressed);

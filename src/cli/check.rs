@@ -112,10 +112,10 @@ async fn database(config: &Config) -> Result<String, CliError> {
 /// Whether an open database is of this version and was made with this secret.
 async fn looked_at(store: &Store, config: &Config) -> Result<(), OpenError> {
     store.require_migrated().await?;
-    let made_with = store.read().await?.secret_check().await?;
+    let made_with = store.read().await?.marks().await?;
     let ours = Keys::new(config.site.secret.clone()).check();
     match made_with {
-        Some(check) if check != ours => Err(OpenError::OtherSecret),
+        Some(marks) if marks.secret_check != ours => Err(OpenError::OtherSecret),
         _ => Ok(()),
     }
 }

@@ -64,7 +64,8 @@ async fn find_item(tx: &mut Tx<'_>, item: &str) -> Result<ItemRow, CliError> {
 pub async fn audit(context: &Context, args: &args::Audit) -> Result<ExitCode, CliError> {
     let installation = context.open().await?;
     let zone = installation.config.site.timezone;
-    let audit = delivery::audit(&installation.store, args.edition, zone).await?;
+    let audit =
+        delivery::audit(&installation.store, &installation.keys, args.edition, zone).await?;
     if let Some(id) = args.edition.filter(|_| audit.editions.is_empty()) {
         let hint = "`banditore audit` lists all editions";
         return Err(CliError::usage(format!("there is no edition {id}"), hint));

@@ -1,5 +1,7 @@
 //! `messages …`
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -7,9 +9,10 @@ use serde_json::json;
 use super::output::{print, print_json_line};
 use super::{CliError, Context, args};
 use crate::audience::public_id;
+use crate::delivery::message_id;
 use crate::editions::DIGEST_LIFETIME_SECONDS;
 use crate::installation::Installation;
-use crate::store::MessageState;
+use crate::store::{MessageState, Tx};
 
 /// Messages read in one go.
 const MESSAGES_A_PAGE: i64 = 1_000;
@@ -30,6 +33,7 @@ async fn list(
     json: bool,
 ) -> Result<ExitCode, CliError> {
     let zone = installation.config.site.timezone;
+    let mut senders: BTreeMap<i64, String> = BTreeMap::new();
     let mut after = 0;
     loop {
         let mut tx = installation.store.read().await?;
@@ -41,10 +45,14 @@ async fn list(
             let reply = attempts.last().and_then(|attempt| attempt.reply.clone());
             let subscriber = public_id(message.subscriber_id);
             if json {
+                let (edition, keys) = (message.edition_id, &installation.keys);
+                let sender = match senders.entry(edition) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(new) => new.insert(sender_of(&mut tx, edition).await?),
+                };
                 print_json_line(&json!({
                     "id": message.id,
-                    "message_id":
-                        installation.keys.message_id(message.edition_id, message.subscriber_id),
+                    "message_id": message_id(keys, edition, message.subscriber_id, sender),
                     "edition": message.edition_id,
                     "subscriber": subscriber,
                     "state": message.state,
@@ -64,6 +72,12 @@ async fn list(
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The mailbox that an edition's mail is from.
+async fn sender_of(tx: &mut Tx<'_>, edition: i64) -> Result<String, CliError> {
+    let Some(edition) = tx.edition(edition).await? else { return Ok(String::new()) };
+    Ok(tx.list(&edition.list_id).await?.map(|list| list.sender).unwrap_or_default())
 }
 
 /// Sends messages again, or drops them, because a named person wants it. All of them or none.

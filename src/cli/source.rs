@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::json;
 use url::Url;
@@ -12,10 +13,10 @@ use super::{CliError, Context, args};
 use crate::clock::Clock;
 use crate::config::{Config, SourceSettings};
 use crate::ingest::{
-    FetchLimits, FetchRequest, Fetched, Fetcher, PageSelectors, ReadItem, Reading, SourceKind, read,
+    FetchLimits, FetchRequest, Fetched, Fetcher, PageSelectors, Reading, SourceKind, read,
 };
 use crate::installation::load_rules;
-use crate::model::SourceId;
+use crate::model::{SourceId, Timestamp};
 use crate::round;
 use crate::topics::{ItemText, Rules};
 
@@ -48,8 +49,15 @@ struct Tested<'a> {
 
 #[derive(Serialize)]
 struct TestedItem<'a> {
-    #[serde(flatten)]
-    item: &'a ReadItem,
+    title: &'a str,
+    link: Option<&'a str>,
+    id: Option<&'a str>,
+    published: Option<String>,
+    updated: Option<String>,
+    summary: &'a str,
+    content: &'a str,
+    image_alt: &'a [String],
+    categories: &'a [String],
     topics: Vec<String>,
     places: Vec<String>,
 }
@@ -91,8 +99,18 @@ async fn test(
                 categories: &item.categories,
                 image_alt: &item.image_alt,
             });
+            let time =
+                |time: Option<DateTime<Utc>>| time.map(|time| Timestamp::from(time).rfc3339(zone));
             TestedItem {
-                item,
+                title: &item.title,
+                link: item.link.as_deref(),
+                id: item.id.as_deref(),
+                published: time(item.published),
+                updated: time(item.updated),
+                summary: &item.summary,
+                content: &item.content,
+                image_alt: &item.image_alt,
+                categories: &item.categories,
                 topics: found.topics.iter().map(|topic| topic.id.to_string()).collect(),
                 places: found.places.iter().map(|place| place.id.to_string()).collect(),
             }
@@ -107,7 +125,7 @@ async fn test(
     if json {
         print_json(&tested)?;
     } else {
-        print(&describe(&tested, zone))?;
+        print(&describe(&tested))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -154,17 +172,15 @@ fn target_url(target: &str) -> Result<Url, CliError> {
     })
 }
 
-fn describe(tested: &Tested<'_>, zone: chrono_tz::Tz) -> String {
+fn describe(tested: &Tested<'_>) -> String {
     let title = tested.title.unwrap_or("(no title)");
     let mut text = format!("{title}: {} item(s)\n", tested.items.len());
-    for tested in &tested.items {
-        let item = tested.item;
-        let date = item.published.map_or("(no date)".to_owned(), |at| {
-            at.with_timezone(&zone).format("%Y-%m-%d").to_string()
-        });
-        let link = item.link.as_deref().unwrap_or("(no link)");
-        let topics = tested.topics.join(", ");
-        let places = tested.places.join(", ");
+    for item in &tested.items {
+        let date = item.published.as_deref().and_then(|time| time.get(..10));
+        let date = date.unwrap_or("(no date)");
+        let link = item.link.unwrap_or("(no link)");
+        let topics = item.topics.join(", ");
+        let places = item.places.join(", ");
         text.push_str(&format!("\n{date}  {}\n  {link}\n", item.title));
         text.push_str(&format!("  topics: {topics}; places: {places}\n"));
     }

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use chrono_tz::Tz;
 use serde::Serialize;
 
-use crate::audience::public_id;
+use super::parcels::message_id;
+use crate::audience::{Keys, public_id};
 use crate::store::{EditionRow, MessageState, Store, StoreError, Tx};
 
 /// Editions read in one go.
@@ -44,7 +45,9 @@ pub struct EditionSums {
 pub struct NamedDoubt {
     /// The message.
     pub message: i64,
-    /// Its Message-ID's left part is a function of edition and this subscriber.
+    /// Its Message-ID, as every copy of it has it.
+    pub message_id: String,
+    /// Its subscriber.
     pub subscriber: String,
     /// The attempt.
     pub attempt: i64,
@@ -67,13 +70,18 @@ pub struct Audit {
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn audit(store: &Store, only: Option<i64>, zone: Tz) -> Result<Audit, StoreError> {
+pub async fn audit(
+    store: &Store,
+    keys: &Keys,
+    only: Option<i64>,
+    zone: Tz,
+) -> Result<Audit, StoreError> {
     let mut tx = store.read().await?;
     let mut editions = Vec::new();
     match only {
         Some(id) => {
             if let Some(edition) = tx.edition(id).await? {
-                editions.push(sums(&mut tx, &edition, zone).await?);
+                editions.push(sums(&mut tx, keys, &edition, zone).await?);
             }
         }
         None => {
@@ -83,7 +91,7 @@ pub async fn audit(store: &Store, only: Option<i64>, zone: Tz) -> Result<Audit, 
                 let Some(last) = page.last() else { break };
                 after = last.id;
                 for edition in &page {
-                    editions.push(sums(&mut tx, edition, zone).await?);
+                    editions.push(sums(&mut tx, keys, edition, zone).await?);
                 }
             }
         }
@@ -91,7 +99,12 @@ pub async fn audit(store: &Store, only: Option<i64>, zone: Tz) -> Result<Audit, 
     Ok(Audit { balanced: editions.iter().all(|edition| edition.balanced), editions })
 }
 
-async fn sums(tx: &mut Tx<'_>, edition: &EditionRow, zone: Tz) -> Result<EditionSums, StoreError> {
+async fn sums(
+    tx: &mut Tx<'_>,
+    keys: &Keys,
+    edition: &EditionRow,
+    zone: Tz,
+) -> Result<EditionSums, StoreError> {
     let counts: BTreeMap<MessageState, i64> =
         tx.message_counts(edition.id).await?.into_iter().collect();
     let messages: BTreeMap<&'static str, i64> = MessageState::ALL
@@ -103,9 +116,11 @@ async fn sums(tx: &mut Tx<'_>, edition: &EditionRow, zone: Tz) -> Result<Edition
     // came from nowhere, shows here.
     let balanced = edition.planned_messages == total
         && edition.considered == edition.empty + edition.suppressed + total;
+    let sender = tx.list(&edition.list_id).await?.map(|list| list.sender).unwrap_or_default();
     let doubts = tx.doubts(edition.id).await?;
     let doubts = doubts.into_iter().map(|doubt| NamedDoubt {
         message: doubt.message,
+        message_id: message_id(keys, edition.id, doubt.subscriber, &sender),
         subscriber: public_id(doubt.subscriber),
         attempt: doubt.attempt,
         at: doubt.at.map(|at| at.rfc3339(zone)),

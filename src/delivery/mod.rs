@@ -14,7 +14,7 @@ pub mod smtp;
 mod worker;
 
 pub use ledger::{Audit, EditionSums, NamedDoubt, audit};
-pub use parcels::{Body, Own, Parcels, by_id, put_together};
+pub use parcels::{Body, Own, Parcels, by_id, message_id, put_together};
 pub use policy::{RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX};
 pub use worker::{Delivered, Delivery, LEASE_SECONDS, Totals};
 

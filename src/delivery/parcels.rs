@@ -101,16 +101,26 @@ impl Parcels {
     pub fn message(&self, body: &Body, own: &Own<'_>) -> Vec<u8> {
         let Own { edition, subscriber, subscription, address, created_at, sender } = *own;
         let id = self.keys.message_id(edition, subscriber);
+        let domain = sender.address.domain();
         mime::assemble(
             &body.headers,
             &body.body,
             &OwnParts {
                 address,
                 token: &self.keys.unsubscribe_token(subscription),
-                message_id: &format!("{id}@{}", sender.address.domain()),
+                message_id: &format!("{id}@{domain}"),
                 date: created_at.in_zone(self.zone).fixed_offset(),
             },
         )
+    }
+}
+
+/// The Message-ID (RFC 5322 3.6.4) of a message, without its brackets: the same at every attempt.
+pub fn message_id(keys: &Keys, edition: i64, subscriber: i64, sender: &str) -> String {
+    let id = keys.message_id(edition, subscriber);
+    match sender.parse::<Mailbox>() {
+        Ok(sender) => format!("{id}@{}", sender.address.domain()),
+        Err(_) => id,
     }
 }
 

@@ -13,7 +13,7 @@ use handlebars::Handlebars;
 use include_dir::{Dir, include_dir};
 use serde::{Deserialize, Serialize};
 
-use crate::demo::page::{Policy, answer, html, templates};
+use crate::web::page::{Policy, answer, html, templates};
 
 /// The items, in the order in which they are published.
 #[derive(Debug, Deserialize)]

@@ -32,7 +32,7 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WhyStep {
     /// Which: `item`, `entry`, `subscription`, `source`, `topics`, `places`, `words`, `window`,
-    /// `suppression`, `edition`, `message`, `attempt`.
+    /// `address`, `edition`, `message`, `attempt`.
     pub step: &'static str,
     /// Whether it holds.
     pub holds: bool,
@@ -96,8 +96,9 @@ pub async fn explain(
         chain.steps = common.clone();
         let mut verdict = chain.subscription(tx, &entries, &subscription).await?;
         if let (Verdict::WillBeTold, Some(held)) = (verdict, &suppression) {
-            let detail = format!("the address must not be written to ({})", held.cause);
-            chain.add("suppression", false, detail);
+            // A message on its way is cancelled when it is claimed.
+            let detail = format!("must not be written to: {} ({})", held.cause, held.reason);
+            chain.add("address", false, detail);
             verdict = Verdict::NotTold;
         }
         let steps = std::mem::take(&mut chain.steps);
@@ -217,12 +218,18 @@ impl Chain<'_> {
             held.state
         );
         self.add("subscription", true, detail);
+        let cadence = tx.cadence(&held.list, &held.cadence).await?;
+        let told = cadence.as_ref().map_or(i64::MAX, |cadence| told_so_far(held, cadence));
         for entry in entries.iter().rev() {
-            if let Some(message) = told_by(tx, held, entry).await? {
+            // A cancelled message gave its entries back where the subscription stands before them.
+            let given_back = entry.candidate.position > told;
+            if let Some(message) = told_by(tx, held, entry).await?
+                && !(given_back && message.state == MessageState::Cancelled)
+            {
                 return self.told(tx, &message).await;
             }
         }
-        let Some(cadence) = tx.cadence(&held.list, &held.cadence).await? else {
+        let Some(cadence) = cadence else {
             self.add("subscription", false, "the list offers this cadence no more".to_owned());
             return Ok(Verdict::NotTold);
         };
@@ -253,6 +260,7 @@ impl Chain<'_> {
         if !carried {
             return Ok(Verdict::NotTold);
         }
+        let suppression = tx.suppression_of(held.subscriber).await?;
         let told = told_so_far(held, cadence);
         let decided = position <= told;
         let edition = tx.edition_of_position(&held.list, &held.cadence, position).await?;
@@ -264,28 +272,36 @@ impl Chain<'_> {
         let wanted = self.wanted(&profile, &words, entry, edition.as_ref());
         let detail = format!("told up to entry {told}; this is entry {position}");
         self.add("window", !decided, detail);
+        if let Some(held) = &suppression {
+            let since = self.time(held.since);
+            let detail =
+                format!("must not be written to since {since}: {} ({})", held.cause, held.reason);
+            self.add("address", false, detail);
+        }
         if decided {
-            self.decided(edition.as_ref());
+            self.decided(edition.as_ref(), suppression.is_some());
             return Ok(Verdict::NotTold);
         }
         match held.state.as_str() {
             ENDED => self.add("subscription", false, "the person has left".to_owned()),
-            PAUSED if wanted => {
+            PAUSED if wanted && suppression.is_none() => {
                 self.add("subscription", false, "paused: it comes after the return".to_owned());
                 return Ok(Verdict::WillBeTold);
             }
-            _ if wanted => return Ok(Verdict::WillBeTold),
+            _ if wanted && suppression.is_none() => return Ok(Verdict::WillBeTold),
             _ => {}
         }
         Ok(Verdict::NotTold)
     }
 
-    fn decided(&mut self, edition: Option<&EditionRow>) {
+    fn decided(&mut self, edition: Option<&EditionRow>, suppressed: bool) {
         if let Some(edition) = edition {
-            let detail = format!(
-                "edition {} (slot {}) decided it, and had nothing for this subscription",
-                edition.id, edition.slot
-            );
+            let why = if suppressed {
+                "the address was, or is by now, one that must not be written to"
+            } else {
+                "it had nothing for this subscription"
+            };
+            let detail = format!("edition {} (slot {}): {why}", edition.id, edition.slot);
             self.add("edition", false, detail);
         }
     }

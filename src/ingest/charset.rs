@@ -46,7 +46,23 @@ pub(super) fn decode(body: &[u8], content_type: Option<&str>) -> Decoded {
 fn decoded(encoding: &'static Encoding, body: &[u8]) -> Decoded {
     let (text, broken) = encoding.decode_without_bom_handling(body);
     let warning = broken.then(|| format!("octets that are not {} were replaced", encoding.name()));
-    Decoded { text: text.into_owned(), warning }
+    Decoded { text: without_c1(text.into_owned()), warning }
+}
+
+/// Text in which the control characters U+0080 to U+009F, which nobody writes, are what they were
+/// before someone took windows-1252 for ISO-8859-1: dashes, quotation marks, the euro.
+fn without_c1(text: String) -> String {
+    let is_c1 = |c: char| matches!(c, '\u{80}'..='\u{9f}');
+    if !text.contains(is_c1) {
+        return text;
+    }
+    let meant = |c: char| match u8::try_from(u32::from(c)) {
+        Ok(octet) if is_c1(c) => {
+            WINDOWS_1252.decode_without_bom_handling(&[octet]).0.chars().next().unwrap_or(' ')
+        }
+        _ => c,
+    };
+    text.chars().map(meant).collect()
 }
 
 /// UTF-16 without a mark, told by the zeros around the first sign of markup.

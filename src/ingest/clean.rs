@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use scraper::Html;
 use url::Url;
 
-use super::html::{Document, Folded, escape, measure};
+use super::html::{Document, Folded, WORD_OCTETS_MAX, escape, measure};
 
 /// The longest title, in characters.
 pub const TITLE_CHARS_MAX: usize = 500;
@@ -66,7 +66,7 @@ impl Cleaner {
     }
 
     /// Cleans HTML. What is longer than [`HTML_OCTETS_MAX`] is cut; what breaks the bounds of
-    /// [`measure`] is taken as text.
+    /// [`HtmlTooMuch`](super::HtmlTooMuch) is taken as text.
     pub fn clean(&self, html: &str) -> Cleaned {
         let mut warning = None;
         let html = html.trim();
@@ -82,7 +82,11 @@ impl Cleaner {
         let parsed = Html::parse_fragment(kept);
         let document = Document::of(&parsed);
         let all = 0..document.nodes.len();
-        let text = document.text(all.clone(), TEXT_CHARS_MAX);
+        let folded = document.fold(all.clone(), TEXT_CHARS_MAX);
+        if folded.is_cut() && warning.is_none() {
+            warning = Some(format!("a plain text was cut at {TEXT_CHARS_MAX} characters"));
+        }
+        let text = folded.done();
         // Markup around nothing is nothing.
         let html = match text.is_empty() {
             true => String::new(),
@@ -99,6 +103,8 @@ pub fn plain(text: &str) -> Cleaned {
         folded.push(line);
         folded.line();
     }
+    let warning =
+        folded.is_cut().then(|| format!("a plain text was cut at {TEXT_CHARS_MAX} characters"));
     let text = folded.done();
     let mut html = String::new();
     for line in text.lines() {
@@ -106,12 +112,17 @@ pub fn plain(text: &str) -> Cleaned {
         escape(line, &mut html);
         html.push_str("</p>");
     }
-    Cleaned { html, text, ..Cleaned::default() }
+    Cleaned { html, text, warning, ..Cleaned::default() }
 }
 
 /// A title: one line, white space folded, no control character, no markup, bounded.
 pub fn title(text: &str) -> String {
     line(text, TITLE_CHARS_MAX)
+}
+
+/// Whether a title is as long as one that was cut, and ends like it.
+pub(super) fn is_cut_title(title: &str) -> bool {
+    title.ends_with('…') && title.chars().count() + WORD_OCTETS_MAX > TITLE_CHARS_MAX
 }
 
 /// A text as one line of at most so many characters. Line breaks and other control characters

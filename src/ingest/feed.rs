@@ -8,6 +8,7 @@ use url::Url;
 use super::clean::{self, Cleaned, Cleaner};
 use super::read::{ITEMS_MAX, ReadError, Warnings};
 use super::repair::{XML_DEPTH_MAX, repair, repair_json};
+use super::vocabulary::RDF_ABOUT;
 use super::{ReadItem, Reading, ReadingKind, dates};
 use crate::model::Timestamp;
 
@@ -64,10 +65,12 @@ fn reading(feed: Feed, base: &Url, warnings: &mut Warnings) -> Reading {
         warnings.add(format!("{left_out} items beyond the first {ITEMS_MAX} were left out"));
     }
     let title = feed.title.as_ref().map(|title| title_of(title, kind));
+    let link = link(&feed.links, "", kind, base);
     let cleaner = Cleaner::new(base);
     let entries = feed.entries.into_iter().take(ITEMS_MAX);
     let items = entries.map(|entry| item(entry, kind, base, &cleaner, warnings)).collect();
-    Reading { kind, title: title.filter(|title| !title.is_empty()), items, warnings: Vec::new() }
+    let title = title.filter(|title| !title.is_empty());
+    Reading { kind, title, link, items, warnings: Vec::new() }
 }
 
 fn item(
@@ -107,14 +110,19 @@ fn item(
         ReadingKind::Rss => entry.updated.or(entry.published),
         _ => entry.updated,
     };
-    let id = clean::line(&entry.id, ID_CHARS_MAX);
+    let about = entry.links.iter().find_map(|link| link.href.strip_prefix(RDF_ABOUT));
+    let id = clean::line(about.unwrap_or(&entry.id), ID_CHARS_MAX);
+    let title = entry.title.as_ref().map(|title| title_of(title, kind));
+    // Media RSS titles what it carries; often it is the only title.
+    let media = || entry.media.iter().find_map(|media| media.title.as_ref());
+    let title = title.or_else(|| media().map(|title| title_of(title, kind)));
     let mut image_alt = whole.image_alt.clone();
     if let Some(short) = &short {
         let more = short.image_alt.iter().filter(|alt| !whole.image_alt.contains(alt));
         image_alt.extend(more.cloned());
     }
     ReadItem {
-        title: entry.title.as_ref().map(|title| title_of(title, kind)).unwrap_or_default(),
+        title: title.unwrap_or_default(),
         link: link(&entry.links, &id, kind, base),
         id: Some(id).filter(|id| !id.is_empty()),
         published: entry.published,
@@ -134,7 +142,8 @@ fn link(links: &[Link], id: &str, kind: ReadingKind, base: &Url) -> Option<Strin
             let alternate = link.rel.as_deref().is_none_or(|rel| rel == "alternate");
             // Attachments of JSON Feed come as links with a media type and no relation.
             let attached = kind == ReadingKind::Json && link.media_type.is_some();
-            alternate && link.target.is_none() && !attached
+            let about = link.href.starts_with(RDF_ABOUT);
+            alternate && link.target.is_none() && !attached && !about
         })
     };
     let html = pages().find(|link| {
@@ -180,7 +189,7 @@ fn title_of(title: &Text, kind: ReadingKind) -> String {
 }
 
 fn cleaned(text: &str, media_type: &str, kind: ReadingKind, cleaner: &Cleaner) -> Cleaned {
-    let is_text = media_type.starts_with("text/") || media_type.contains("xml");
+    let is_text = ["text/", "html", "xml"].iter().any(|kind| media_type.contains(kind));
     if !is_text {
         // Base64 of some media type (RFC 4287 4.1.3.3): nothing to read.
         return Cleaned::default();

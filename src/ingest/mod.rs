@@ -1,27 +1,51 @@
 //! Fetches and reads sources into items. It alone knows feeds, pages and HTTP.
+//!
+//! The way of an answer: [`Fetcher::fetch`] gets octets within bounds, from public addresses only;
+//! [`read()`] tells a feed from a page and makes a [`Reading`] of it, items with clean text.
+//!
+//! - `fetch` dials, follows redirects, and knows which addresses are public.
+//! - `charset` makes text of octets.
+//! - `repair`, with `markup` and `vocabulary`, mends a feed's text; `feed` reads it by feed-rs.
+//! - `page` finds the list of news on a page: by selectors, or by what repeats around dates.
+//! - `dates` reads dates as Italian offices write them.
+//! - [`clean`] and `html` are the door for everything that is text: what comes out of here has no
+//!   script, loads nothing, and fits on a line where it is a title.
+//!
+//! - [`take_in()`] writes what was read: which items are new, which were changed.
+//!
+//! Reading is a function of octets and time. It keeps nothing, asks nobody, and touches neither
+//! database nor network; the same octets give the same items. Fetching touches the network and,
+//! where the caller says so, files. Taking in touches the room's own tables. None decides what an
+//! item is about or whom it is told.
 
-mod address;
 mod charset;
 pub mod clean;
 mod dates;
 mod feed;
 mod fetch;
 mod html;
+mod markup;
 mod page;
 mod read;
 mod repair;
 mod take_in;
+mod vocabulary;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-pub use address::is_public;
-pub use dates::{date_of, is_date, parse_date};
-pub use fetch::{
-    BODY_BYTES_MAX, FetchError, FetchLimits, FetchRequest, Fetched, Fetcher, RetryAfter,
+pub use dates::{
+    DATE_SEARCH_CHARS_MAX, DATE_TEXT_CHARS_MAX, YEARLESS_AHEAD_DAYS_MAX, date_of, is_date,
+    parse_date,
 };
-pub use html::HtmlTooMuch;
+pub use feed::{CATEGORIES_MAX, CATEGORY_CHARS_MAX, ID_CHARS_MAX};
+pub use fetch::{
+    BODY_BYTES_MAX, CONNECT_SECONDS_MAX, FETCH_SECONDS_MAX, FetchError, FetchLimits, FetchRequest,
+    Fetched, Fetcher, REDIRECTS_MAX, RetryAfter, is_public,
+};
+pub use html::{HTML_DEPTH_MAX, HTML_ELEMENTS_MAX, HTML_TAGS_MAX, HtmlTooMuch};
 pub use read::{ITEMS_MAX, ReadError, WARNINGS_MAX, read};
+pub use repair::XML_DEPTH_MAX;
 pub use take_in::{NewItem, TakenIn, Validators, take_in};
 
 /// How a source is to be read.
@@ -74,6 +98,8 @@ pub struct Reading {
     pub kind: ReadingKind,
     /// The feed's or page's own title.
     pub title: Option<String>,
+    /// Absolute address of the site's page that it belongs to.
+    pub link: Option<String>,
     /// Its items, in the order of the answer.
     pub items: Vec<ReadItem>,
     /// What had to be repaired or left out, for a person to read.
@@ -91,11 +117,12 @@ pub struct ReadItem {
     pub id: Option<String>,
     /// When it was published; none where the source gives none.
     pub published: Option<DateTime<Utc>>,
-    /// When it was last changed.
+    /// When it was last changed; in RSS, which has one date for both, when it was published.
     pub updated: Option<DateTime<Utc>>,
-    /// Plain text, white space folded, paragraphs kept as lines.
+    /// Plain text, white space folded, paragraphs kept as lines: what the source calls a summary,
+    /// else the whole text.
     pub summary: String,
-    /// Clean HTML: no script, no style, links absolute.
+    /// Clean HTML of the whole text: no script, no style, no image, links absolute.
     pub content: String,
     /// Texts that stand for images.
     pub image_alt: Vec<String>,

@@ -3,6 +3,7 @@
 use chrono_tz::Tz;
 use url::Url;
 
+use super::clean::{TITLE_CHARS_MAX, is_cut_title};
 use super::html::HtmlTooMuch;
 use super::{PageSelectors, Reading, SourceKind, charset, feed, page};
 use crate::model::Timestamp;
@@ -117,6 +118,10 @@ pub fn read(
             return Err(ReadError::NotRecognised(super::clean::line(text, 40)));
         }
     };
+    let cut = reading.items.iter().filter(|item| is_cut_title(&item.title)).count();
+    if cut > 0 {
+        warnings.add(format!("{cut} titles were cut at {TITLE_CHARS_MAX} characters"));
+    }
     reading.warnings = warnings.0;
     Ok(reading)
 }
@@ -141,19 +146,21 @@ fn look(text: &str) -> Look {
         } else if rest.starts_with("<?") || rest.starts_with("<!") {
             ">"
         } else {
-            return first_element(&rest[1..]);
+            return first_element(&rest[1..], text.starts_with("<?xml"));
         };
         rest = rest.find(end).map_or("", |at| &rest[at + end.len()..]);
     }
     Look::Other
 }
 
-fn first_element(tag: &str) -> Look {
+fn first_element(tag: &str, is_xml: bool) -> Look {
     let end = tag.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_')));
     let name = tag[..end.unwrap_or(tag.len())].to_ascii_lowercase();
     match name.rsplit(':').next().unwrap_or_default() {
         "rss" | "feed" | "rdf" | "entry" => Look::Feed,
         "" => Look::Other,
+        // Of other XML only XHTML is a page.
+        name if is_xml && name != "html" => Look::Other,
         _ => Look::Page,
     }
 }

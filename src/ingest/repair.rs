@@ -1,9 +1,14 @@
 //! What is mended in a feed's text before the reader of feeds sees it, and nothing else: that
-//! reader stops at the first thing that is not XML.
+//! reader stops at the first thing that is not XML, and knows the formats as they were meant.
 
 use std::collections::HashMap;
 
+use data_encoding::BASE64;
 use scraper::Html;
+
+use super::html::escape;
+use super::markup::{Markup, attribute, name, split_markup, without};
+use super::vocabulary::{self, Construct, Format};
 
 /// How deep elements of a feed may stand in each other.
 pub const XML_DEPTH_MAX: usize = 256;
@@ -11,17 +16,8 @@ pub const XML_DEPTH_MAX: usize = 256;
 /// The longest name of an entity (`&CounterClockwiseContourIntegral;` is HTML's longest).
 const ENTITY_OCTETS_MAX: usize = 33;
 
-/// Namespaces under which feeds are published, with the one that is read.
-const NAMESPACES: [(&str, &str); 8] = [
-    ("http://purl.org/atom/ns#", "http://www.w3.org/2005/Atom"),
-    ("https://www.w3.org/2005/Atom", "http://www.w3.org/2005/Atom"),
-    ("http://my.netscape.com/rdf/simple/0.9/", "http://purl.org/rss/1.0/"),
-    ("http://channel.netscape.com/rdf/simple/0.9/", "http://purl.org/rss/1.0/"),
-    ("http://backend.userland.com/rss2", "http://purl.org/rss/1.0/"),
-    ("http://backend.userland.com/rss", "http://purl.org/rss/1.0/"),
-    ("http://blogs.law.harvard.edu/tech/rss", "http://purl.org/rss/1.0/"),
-    ("http://purl.org/dc/elements/1.0/", "http://purl.org/dc/elements/1.1/"),
-];
+/// How many broken places are told one by one.
+const BROKEN_MAX: usize = 5;
 
 /// A mended feed.
 pub(super) struct Repaired {
@@ -33,138 +29,227 @@ pub(super) struct Repaired {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TooDeep;
 
-/// Mends the text of an XML feed: the declaration goes, as the text is decoded already, and so
-/// does the document type with its entities; HTML's entities become their characters, an `&` that
-/// begins none is escaped; characters that XML forbids go; namespaces and versions get the name
-/// under which they are read.
+/// Mends the text of an XML feed.
+///
+/// The declaration goes, as the text is decoded already, and so does the document type with its
+/// entities. HTML's entities become their characters, an `&` that begins none is escaped,
+/// characters that XML forbids go. Elements that are not closed, or closed twice, are set right.
+/// Names and namespaces become those under which the format is read; markup inside of a text
+/// becomes the text's own.
 pub(super) fn repair(text: &str) -> Result<Repaired, TooDeep> {
-    let mut mender = Mender::default();
-    let mut rest = text.trim_start();
-    let mut depth = 0usize;
+    let mut mender = Mender::new(text);
+    let mut rest = text;
     while !rest.is_empty() {
-        let (markup, after) = match rest.find('<') {
-            Some(at) => {
-                mender.text(&rest[..at]);
-                split_markup(&rest[at..])
-            }
-            None => {
-                mender.text(rest);
-                break;
-            }
+        let Some(at) = rest.find('<') else {
+            mender.text(rest);
+            break;
         };
+        mender.text(&rest[..at]);
+        let here = text.len() - rest.len() + at;
+        let (markup, mut after) = split_markup(&rest[at..]);
         match markup {
             Markup::Dropped => {}
-            Markup::Kept(kept) => mender.characters(kept),
+            Markup::Kept(section) => mender.section(section),
             Markup::Sign => mender.xml.push_str("&lt;"),
-            Markup::Tag(tag) => {
-                if tag.starts_with("</") {
-                    depth = depth.saturating_sub(1);
-                } else if !tag.ends_with("/>") {
-                    depth += 1;
-                }
-                if depth > XML_DEPTH_MAX {
-                    return Err(TooDeep);
-                }
-                mender.tag(tag);
-            }
+            Markup::Tag(tag) if tag.starts_with("</") => mender.close(tag, here),
+            Markup::Tag(tag) => after = mender.open(tag, after)?,
         }
         rest = after;
     }
     Ok(mender.done())
 }
 
-enum Markup<'a> {
-    /// A declaration, comment or document type: of no use to a reader.
-    Dropped,
-    /// A CDATA section.
-    Kept(&'a str),
-    Tag(&'a str),
-    /// A `<` that begins nothing.
-    Sign,
-}
-
-fn split_markup(rest: &str) -> (Markup<'_>, &str) {
-    let until = |end: &str| rest.find(end).map_or(rest.len(), |at| at + end.len());
-    if rest.starts_with("<!--") {
-        return (Markup::Dropped, &rest[until("-->")..]);
-    }
-    if rest.starts_with("<![CDATA[") {
-        let (section, after) = rest.split_at(until("]]>"));
-        return (Markup::Kept(section), after);
-    }
-    if rest.starts_with("<?") {
-        return (Markup::Dropped, &rest[until("?>")..]);
-    }
-    if rest.get(..9).is_some_and(|start| start.eq_ignore_ascii_case("<!doctype")) {
-        return (Markup::Dropped, &rest[end_of_doctype(rest)..]);
-    }
-    let begins = rest[1..].starts_with(|c: char| c.is_alphabetic() || matches!(c, '/' | '_' | ':'));
-    match end_of_tag(rest) {
-        Some(end) if begins => {
-            let (tag, after) = rest.split_at(end);
-            (Markup::Tag(tag), after)
-        }
-        _ => (Markup::Sign, &rest[1..]),
-    }
-}
-
-/// The end of a document type, with the subset in brackets that it may have.
-fn end_of_doctype(rest: &str) -> usize {
-    let mut in_subset = false;
-    for (at, c) in rest.char_indices() {
-        match c {
-            '[' => in_subset = true,
-            ']' => in_subset = false,
-            '>' if !in_subset => return at + 1,
-            _ => {}
-        }
-    }
-    rest.len()
-}
-
-/// The end of a tag; a `>` inside quotes is none, a `<` stands in no tag (XML 1.0 3.1).
-fn end_of_tag(rest: &str) -> Option<usize> {
-    let mut quote = None;
-    for (at, b) in rest.bytes().enumerate().skip(1) {
-        match (quote, b) {
-            (None, b'>') => return Some(at + 1),
-            (_, b'<') => return None,
-            (None, b'"' | b'\'') => quote = Some(b),
-            (Some(open), close) if open == close => quote = None,
-            _ => {}
-        }
-    }
-    None
-}
-
-#[derive(Default)]
-struct Mender {
+struct Mender<'a> {
+    source: &'a str,
     xml: String,
+    format: Option<Format>,
+    /// The elements that are open: as they are called in the source, and as they are written.
+    open: Vec<(&'a str, &'a str)>,
     entities: HashMap<String, Option<String>>,
+    unclosed: Vec<&'a str>,
     forbidden: usize,
     escaped: usize,
-    seen_root: bool,
+    broken: Vec<String>,
 }
 
-impl Mender {
-    fn tag(&mut self, tag: &str) {
-        let is_root = !std::mem::replace(&mut self.seen_root, true);
-        let mut tag = tag.to_owned();
-        if tag.contains("xmlns") {
-            for (published, read) in NAMESPACES {
-                for quote in ['"', '\''] {
-                    tag = tag.replace(
-                        &format!("{quote}{published}{quote}"),
-                        &format!("{quote}{read}{quote}"),
-                    );
-                }
+impl<'a> Mender<'a> {
+    fn new(source: &'a str) -> Self {
+        Self {
+            source,
+            xml: String::with_capacity(source.len()),
+            format: None,
+            open: Vec::new(),
+            entities: HashMap::new(),
+            unclosed: Vec::new(),
+            forbidden: 0,
+            escaped: 0,
+            broken: Vec::new(),
+        }
+    }
+
+    /// Writes the beginning of an element, and all of it where it is a text. Gives what follows.
+    fn open(&mut self, tag: &'a str, after: &'a str) -> Result<&'a str, TooDeep> {
+        let called = name(tag);
+        let format = match self.format {
+            Some(format) => format,
+            None => *self.format.insert(Format::of_root(called)),
+        };
+        let written = vocabulary::renamed(format, called);
+        let closes = tag.ends_with("/>");
+        if let Some(construct) = vocabulary::construct(format, called).filter(|_| !closes)
+            && let Some((inner, after)) = self.inside(called, after)
+        {
+            self.construct(construct, tag, written, inner);
+            return Ok(after);
+        }
+        if self.open.is_empty() && format == Format::Rss {
+            self.tag(&with_version(tag), called, written);
+        } else {
+            self.tag(tag, called, written);
+        }
+        if !closes {
+            self.open.push((called, written));
+            if self.open.len() > XML_DEPTH_MAX {
+                return Err(TooDeep);
             }
         }
-        if is_root && tag.starts_with("<rss") {
-            // RSS is upward compatible from 0.91 on; the reader of feeds knows three versions.
-            tag = with_version(&tag);
+        if format == Format::Rdf && called.rsplit(':').next() == Some("item") && !closes {
+            let about = attribute(tag, "rdf:about").unwrap_or_default();
+            self.xml.extend(["<link>", vocabulary::RDF_ABOUT]);
+            self.text(about);
+            self.xml.push_str("</link>");
         }
-        self.text(&tag);
+        Ok(after)
+    }
+
+    /// Ends an element; what stands open inside of it ends first, what was never open not at all.
+    fn close(&mut self, tag: &str, here: usize) {
+        let called = name(tag);
+        let Some(at) = self.open.iter().rposition(|(open, _)| *open == called) else {
+            self.tell(here, &format!("</{called}> ends nothing"));
+            return;
+        };
+        if at + 1 < self.open.len() {
+            self.tell(here, &format!("</{called}> ends more than its own element"));
+        }
+        for (_, written) in self.open.drain(at..).rev() {
+            self.xml.extend(["</", last_word(written), ">"]);
+        }
+    }
+
+    /// The content of an element up to its end tag, and what follows that.
+    fn inside(&mut self, called: &'a str, after: &'a str) -> Option<(&'a str, &'a str)> {
+        // What is not closed from here on is not closed from any later place on either.
+        if self.unclosed.contains(&called) {
+            return None;
+        }
+        let end = format!("</{called}");
+        let found = after.match_indices(end.as_str()).find_map(|(at, _)| {
+            let rest = after[at + end.len()..].trim_start().strip_prefix('>')?;
+            Some((&after[..at], rest))
+        });
+        if found.is_none() {
+            self.unclosed.push(called);
+        }
+        // An end tag inside of a section is none.
+        found.filter(|(inner, _)| {
+            inner.rfind("<![CDATA[").is_none_or(|at| inner[at..].contains("]]>"))
+        })
+    }
+
+    /// Writes a text with what it is (RFC 4287 3.1): markup in it becomes a text of type HTML.
+    fn construct(&mut self, construct: Construct, tag: &str, written: &'a str, inner: &str) {
+        let called = name(tag);
+        let (mode, kind) = (attribute(tag, "mode"), attribute(tag, "type").unwrap_or("text"));
+        let plain = without(&without(tag, "mode"), "type");
+        let is_marked = |kind: &str| kind.contains("html") || kind.contains("xml");
+        let packed = construct == Construct::Typed
+            && (mode == Some("base64") || !(kind.starts_with("text") || is_marked(kind)));
+        let unpacked = || {
+            let packed: String = inner.split_ascii_whitespace().collect();
+            String::from_utf8(BASE64.decode(packed.as_bytes()).ok()?).ok()
+        };
+        let raw = match packed.then(unpacked).flatten() {
+            Some(text) => Some(text),
+            None => has_tags(inner).then(|| self.markup_of(inner)),
+        };
+        let is_html = raw.is_some() || is_marked(kind) || mode == Some("escaped");
+        let tag = match construct {
+            Construct::Typed => {
+                let end = plain.len() - 1;
+                let kind = if is_html { "html" } else { "text" };
+                format!("{} type=\"{kind}\">", &plain[..end])
+            }
+            Construct::Untyped => plain,
+        };
+        self.tag(&tag, called, written);
+        match raw {
+            Some(html) => {
+                let mut escaped = String::new();
+                escape(&html, &mut escaped);
+                self.characters(&escaped);
+            }
+            None => self.pieces(inner),
+        }
+        self.xml.extend(["</", last_word(written), ">"]);
+    }
+
+    /// The HTML that stands in a text as markup of the feed itself.
+    fn markup_of(&mut self, inner: &str) -> String {
+        let before = std::mem::take(&mut self.xml);
+        let mut rest = inner;
+        while let Some(at) = rest.find('<') {
+            self.text(&rest[..at]);
+            let (markup, after) = split_markup(&rest[at..]);
+            match markup {
+                Markup::Dropped => {}
+                Markup::Kept(section) => {
+                    self.xml
+                        .push_str(section.trim_start_matches("<![CDATA[").trim_end_matches("]]>"));
+                }
+                Markup::Sign => self.xml.push_str("&lt;"),
+                Markup::Tag(tag) => {
+                    // `<xhtml:p>` is HTML's `<p>`.
+                    let called = name(tag);
+                    let local = called.rsplit(':').next().unwrap_or(called);
+                    self.text(&tag.replacen(called, local, 1));
+                }
+            }
+            rest = after;
+        }
+        self.text(rest);
+        std::mem::replace(&mut self.xml, before)
+    }
+
+    /// Writes a text without tags.
+    fn pieces(&mut self, inner: &str) {
+        let mut rest = inner;
+        while let Some(at) = rest.find('<') {
+            self.text(&rest[..at]);
+            let (markup, after) = split_markup(&rest[at..]);
+            match markup {
+                Markup::Kept(section) => self.section(section),
+                Markup::Sign => self.xml.push_str("&lt;"),
+                Markup::Dropped | Markup::Tag(_) => {}
+            }
+            rest = after;
+        }
+        self.text(rest);
+    }
+
+    fn section(&mut self, section: &str) {
+        self.characters(section);
+        if !section.ends_with("]]>") {
+            self.xml.push_str("]]>");
+        }
+    }
+
+    fn tag(&mut self, tag: &str, called: &str, written: &str) {
+        // A renaming may bring its own namespace, and no tag has an attribute twice.
+        let tag =
+            if written == last_word(written) { tag.to_owned() } else { without(tag, "xmlns") };
+        let tag = vocabulary::with_known_namespaces(&tag);
+        self.text(&tag.replacen(called, written, 1));
     }
 
     /// A piece of text or a tag: everything in which an `&` means something.
@@ -183,7 +268,8 @@ impl Mender {
                 Some(characters) => self.xml.push_str(&characters),
                 None => {
                     self.escaped += 1;
-                    self.xml.extend(["&amp;", name, ";"]);
+                    self.xml.push_str("&amp;");
+                    self.characters(&piece[..=name.len()]);
                 }
             }
             self.characters(after);
@@ -196,11 +282,8 @@ impl Mender {
         if matches!(name, "amp" | "lt" | "gt" | "quot" | "apos") {
             return Some(format!("&{name};"));
         }
-        let is_name = name
-            .bytes()
-            .enumerate()
-            .all(|(at, b)| b.is_ascii_alphanumeric() || (at == 0 && b == b'#'));
-        if !is_name || name.is_empty() {
+        let letter = |(at, b): (usize, u8)| b.is_ascii_alphanumeric() || (at == 0 && b == b'#');
+        if name.is_empty() || !name.bytes().enumerate().all(letter) {
             return None;
         }
         if let Some(known) = self.entities.get(name) {
@@ -211,9 +294,8 @@ impl Mender {
         let read: String = html.root_element().text().collect();
         let known = (read != reference && !read.is_empty()).then(|| {
             let mut escaped = String::new();
-            for c in read.chars().filter(|c| is_xml(*c)) {
-                super::html::escape(c.encode_utf8(&mut [0; 4]), &mut escaped);
-            }
+            let allowed: String = read.chars().filter(|c| is_xml(*c)).collect();
+            escape(&allowed, &mut escaped);
             escaped
         });
         self.entities.insert(name.to_owned(), known.clone());
@@ -226,8 +308,22 @@ impl Mender {
         self.forbidden += text.len() - (self.xml.len() - before);
     }
 
-    fn done(self) -> Repaired {
-        let mut warnings = Vec::new();
+    fn tell(&mut self, here: usize, cause: &str) {
+        if self.broken.len() < BROKEN_MAX {
+            let line = self.source[..here].matches('\n').count() + 1;
+            self.broken.push(format!("line {line}: {cause}; mended"));
+        }
+    }
+
+    fn done(mut self) -> Repaired {
+        if !self.open.is_empty() {
+            let names: Vec<&str> = self.open.iter().map(|(called, _)| *called).collect();
+            self.tell(self.source.len(), &format!("the feed ends inside of {}", names.join(", ")));
+        }
+        while let Some((_, written)) = self.open.pop() {
+            self.xml.extend(["</", last_word(written), ">"]);
+        }
+        let mut warnings = self.broken;
         if self.forbidden > 0 {
             warnings.push(format!("{} octets that XML forbids were left out", self.forbidden));
         }
@@ -238,21 +334,36 @@ impl Mender {
     }
 }
 
+/// Whether markup stands in a text, outside of its sections.
+fn has_tags(inner: &str) -> bool {
+    let mut rest = inner;
+    while let Some(at) = rest.find('<') {
+        let (markup, after) = split_markup(&rest[at..]);
+        if matches!(markup, Markup::Tag(_)) {
+            return true;
+        }
+        rest = after;
+    }
+    false
+}
+
+/// A name as an end tag has it: what follows in a renaming is an attribute.
+fn last_word(written: &str) -> &str {
+    written.split(' ').next().unwrap_or(written)
+}
+
 /// The characters of a document (XML 1.0 2.2).
 fn is_xml(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
+/// The tag of RSS with a version that is read: each is compatible with those before it.
 fn with_version(tag: &str) -> String {
-    let known = ["0.91", "0.92", "2.0"].iter().any(|version| {
-        tag.contains(&format!("version=\"{version}\""))
-            || tag.contains(&format!("version='{version}'"))
-    });
-    if known {
+    if matches!(attribute(tag, "version"), Some("0.91" | "0.92" | "2.0")) {
         return tag.to_owned();
     }
-    let renamed = tag.replacen(" version=", " was-version=", 1);
-    renamed.replacen("<rss", "<rss version=\"2.0\"", 1)
+    let called = name(tag);
+    without(tag, "version").replacen(called, &format!("{called} version=\"2.0\""), 1)
 }
 
 /// Mends a JSON Feed: what the format lets a reader tolerate (ids that are numbers, a title that

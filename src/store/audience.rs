@@ -7,9 +7,6 @@ use super::value::{Row, Value, json, values};
 use super::{StoreError, Tx, statements};
 
 statements! {
-    SECRET_CHECK = "SELECT secret_check FROM installation WHERE id = 1";
-    SET_SECRET_CHECK = "INSERT INTO installation (id, secret_check, created_at)
-        VALUES (1, $1, $2)";
     SUBJECT_BY_HASH = "SELECT id, address, name FROM subscriber WHERE address_hash = $1";
     SUBJECT = "SELECT id, address, name FROM subscriber WHERE id = $1";
     INSERT_SUBJECT = "INSERT INTO subscriber (id, address, address_hash, name, created_at)
@@ -55,8 +52,8 @@ statements! {
         ON CONFLICT (address_hash) DO UPDATE SET cause = excluded.cause, reason = excluded.reason";
     UNSUPPRESS = "DELETE FROM suppression WHERE address_hash = $1";
     SUPPRESSION = "SELECT cause, reason, since FROM suppression WHERE address_hash = $1";
-    SUPPRESSION_OF = "SELECT x.cause, x.reason, x.since FROM suppression x
-        JOIN subscriber p ON p.address_hash = x.address_hash WHERE p.id = $1";
+    SUPPRESSION_OF = "SELECT x.cause, x.reason, x.since FROM subscriber p
+        JOIN suppression x ON x.address_hash = p.address_hash WHERE p.id = $1";
     NEXT_UNPINNED = "SELECT max(id) AS bound FROM (SELECT id FROM subscription
         WHERE list_id = $1 AND cadence = $2 AND cursor IS NULL AND id > $3 ORDER BY id LIMIT $4)";
     NEXT_PINNED = "SELECT max(id) AS bound FROM (SELECT id FROM subscription
@@ -191,22 +188,6 @@ pub struct Slice<'a> {
 }
 
 impl Tx<'_> {
-    /// What this database keeps to know the secret it was made with.
-    pub async fn secret_check(&mut self) -> Result<Option<String>, StoreError> {
-        let row = self.row(SECRET_CHECK, values![]).await?;
-        row.map(|row| row.text("secret_check")).transpose()
-    }
-
-    /// Keeps the secret's check, once.
-    pub async fn set_secret_check(
-        &mut self,
-        check: &str,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.execute(SET_SECRET_CHECK, values![check, now]).await?;
-        Ok(())
-    }
-
     /// The subscriber with this address, by its keyed hash.
     pub async fn subject_by_hash(&mut self, hash: &str) -> Result<Option<Subject>, StoreError> {
         self.row(SUBJECT_BY_HASH, values![hash]).await?.as_ref().map(Subject::read).transpose()
@@ -433,17 +414,16 @@ impl Tx<'_> {
 
     /// Why an address must not be written to, if so.
     pub async fn suppression(&mut self, hash: &str) -> Result<Option<Suppression>, StoreError> {
-        let row = self.row(SUPPRESSION, values![hash]).await?;
-        row.map(|row| Suppression::read(&row)).transpose()
+        self.row(SUPPRESSION, values![hash]).await?.as_ref().map(Suppression::read).transpose()
     }
 
-    /// Why a subscriber must not be written to, if so.
+    /// The same for a subscriber by its id.
     pub async fn suppression_of(
         &mut self,
         subscriber: i64,
     ) -> Result<Option<Suppression>, StoreError> {
         let row = self.row(SUPPRESSION_OF, values![subscriber]).await?;
-        row.map(|row| Suppression::read(&row)).transpose()
+        row.as_ref().map(Suppression::read).transpose()
     }
 
     /// The last of the next `limit` subscriptions without a pin after an id; none after the last.
@@ -529,6 +509,16 @@ impl Subject {
     }
 }
 
+impl Suppression {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            cause: row.text("cause")?,
+            reason: row.text("reason")?,
+            since: row.time("since")?,
+        })
+    }
+}
+
 impl Profile {
     fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
@@ -552,16 +542,6 @@ impl StoredSubscription {
             cursor: row.int_or_none("cursor")?,
             joined_position: row.int("joined_position")?,
             created_at: row.time("created_at")?,
-        })
-    }
-}
-
-impl Suppression {
-    fn read(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            cause: row.text("cause")?,
-            reason: row.text("reason")?,
-            since: row.time("since")?,
         })
     }
 }

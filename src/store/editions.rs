@@ -42,8 +42,10 @@ statements! {
     INSERT_HIT = "INSERT INTO edition_hit (edition_id, subscription_id, words)
         VALUES ($1, $2, $3)
         ON CONFLICT (edition_id, subscription_id) DO UPDATE SET words = excluded.words";
-    VARIANTS = "SELECT v.*, (SELECT count(*) FROM message m WHERE m.variant_id = v.id) AS recipients
-        FROM variant v WHERE v.edition_id = $1 ORDER BY v.id";
+    VARIANTS = "SELECT v.*, coalesce(m.recipients, 0) AS recipients FROM variant v
+        LEFT JOIN (SELECT variant_id, count(*) AS recipients FROM message
+            WHERE edition_id = $1 GROUP BY variant_id) m ON m.variant_id = v.id
+        WHERE v.edition_id = $1 ORDER BY v.id";
     GROUPS_UNPINNED = "SELECT s.profile_id, $4 AS since, coalesce(h.words, '') AS words,
             count(*) AS subscriptions, count(x.address_hash) AS suppressed
         FROM subscription s

@@ -53,7 +53,6 @@ statements! {
     MESSAGE = "SELECT * FROM message WHERE id = $1";
     MESSAGE_OF = "SELECT * FROM message WHERE edition_id = $1 AND subscriber_id = $2";
     MESSAGES_OF_SUBSCRIBER = "SELECT * FROM message WHERE subscriber_id = $1 ORDER BY id";
-    MESSAGE_OF_VARIANT = "SELECT * FROM message WHERE variant_id = $1 ORDER BY id LIMIT 1";
     ATTEMPTS = "SELECT * FROM attempt WHERE message_id = $1 ORDER BY number";
     DOUBTS = "SELECT a.message_id, a.number, a.ended_at, m.subscriber_id, m.edition_id, m.state
         FROM attempt a JOIN message m ON m.id = a.message_id
@@ -441,15 +440,6 @@ impl Tx<'_> {
     pub async fn messages_of(&mut self, subscriber: i64) -> Result<Vec<MessageRow>, StoreError> {
         let rows = self.rows(MESSAGES_OF_SUBSCRIBER, values![subscriber]).await?;
         rows.iter().map(MessageRow::read).collect()
-    }
-
-    /// One message of a variant, to show what it looks like.
-    pub async fn message_of_variant(
-        &mut self,
-        variant: i64,
-    ) -> Result<Option<MessageRow>, StoreError> {
-        let row = self.row(MESSAGE_OF_VARIANT, values![variant]).await?;
-        row.as_ref().map(MessageRow::read).transpose()
     }
 
     /// The attempts of a message, in order.

@@ -8,6 +8,7 @@
 mod audience;
 mod editions;
 mod error;
+mod installation;
 mod lists;
 mod messages;
 mod migrations;
@@ -22,6 +23,7 @@ pub use editions::{
     ChunkCounts, EditionRow, Fragment, GroupCount, GroupKey, NewEdition, NewVariant, VariantRow,
 };
 pub use error::StoreError;
+pub use installation::Marks;
 pub use lists::{CadenceRow, Carrying, ListRow};
 pub use messages::{
     AttemptRow, ClaimedMessage, Doubt, MessageRow, MessageState, Outcome, OutcomeRow,
@@ -48,6 +50,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
     [
         audience::ALL,
         editions::ALL,
+        installation::ALL,
         lists::ALL,
         messages::ALL,
         sources::ALL,
@@ -88,7 +91,8 @@ impl Store {
         migrations::run(self.engine.writer()).await
     }
 
-    /// Fails where [`Store::migrate`] has steps to take.
+    /// Makes the tables of a database that has none; fails where tables are there and
+    /// [`Store::migrate`] has steps to take.
     ///
     /// # Errors
     /// [`StoreError::Behind`] where migrations are missing.

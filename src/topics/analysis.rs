@@ -97,9 +97,9 @@ const INFLECTED_LETTERS_MIN: usize = 4;
 const SHORT_FORM: &str = "-";
 
 /// A folded word without its ending of number and gender: `bando` and `bandi`, `energetica` and
-/// `energetiche` have one form. Snowball's stem goes much further (`comune` and `comunità`, `ristori`
-/// and `ristorazione`, `opere` and `operatori` have one stem each), which in titles of a few words
-/// does more harm than good; rules ask for it where it is wanted, with `~`.
+/// `energetiche` have one form. Snowball's stem goes much further (`comune` and `comunità`,
+/// `ristori` and `ristorazione`, `opere` and `operatori` have one stem each), which in titles of a
+/// few words does more harm than good; rules ask for it where it is wanted, with `~`.
 pub(crate) fn form(folded: &str) -> String {
     let inflected = folded.len() >= INFLECTED_LETTERS_MIN
         && folded.bytes().all(|b| b.is_ascii_lowercase())

@@ -40,7 +40,7 @@ pub(crate) fn find(
         let tokens = &analysis.tokens;
         let mut at = 0;
         while at < tokens.len() {
-            let Some((kind, code, end)) = code_at(tokens, at, pnrr) else {
+            let Some((kind, code, end)) = code_at(tokens, at, field, pnrr) else {
                 at += 1;
                 continue;
             };
@@ -67,7 +67,12 @@ fn is_pnrr(token: &Token) -> bool {
 }
 
 /// The code that begins at a token, and the token after it.
-fn code_at(tokens: &[Token], at: usize, pnrr: bool) -> Option<(CodeKind, String, usize)> {
+fn code_at(
+    tokens: &[Token],
+    at: usize,
+    field: Field,
+    pnrr: bool,
+) -> Option<(CodeKind, String, usize)> {
     let word = tokens[at].folded.as_str();
     match word {
         "cig" | "smartcig" => {
@@ -85,6 +90,10 @@ fn code_at(tokens: &[Token], at: usize, pnrr: bool) -> Option<(CodeKind, String,
                 .then(|| (CodeKind::Measure, number.folded.clone(), at + 2))
         }
         "missione" => mission(tokens, at),
+        // `1.4.4 Adozione SPID CIE - Comuni`: calls for the digital measures begin with their number.
+        number if at == 0 && field == Field::Title && is_digital(number) => {
+            Some((CodeKind::Measure, number.to_owned(), 1))
+        }
         _ => component(word).map(|code| (CodeKind::Measure, code, at + 1)),
     }
 }

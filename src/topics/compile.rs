@@ -9,7 +9,7 @@ use toml::Spanned;
 use super::analysis::{Analysis, italian};
 use super::file::{PlacesFile, RulesError, RulesFile, Text, TopicFile, TopicsFile, WeightsFile};
 use super::phrases::{Index, Pattern, PhraseError, parse};
-use super::rules::{Rule, Rules, Skip, Speaks, Topic};
+use super::rules::{Rule, Rules, Speaks, Topic};
 use crate::model::{InvalidId, TopicId};
 
 /// The most phrases of both files together.
@@ -20,6 +20,10 @@ const WEIGHT_MAX: f64 = 100.0;
 
 /// The largest number of words that can be said to be the lead or the beginning of a title.
 const LEAD_WORDS_MAX: usize = 10_000;
+
+/// Goes up whenever the same files come to decide otherwise, so that what was decided before stays
+/// told apart from what is decided now.
+const ENGINE_VERSION: u32 = 1;
 
 /// How many hexadecimal digits of the digest name a version.
 const VERSION_DIGITS: usize = 16;
@@ -101,7 +105,7 @@ pub(crate) fn compile(topics_toml: &str, places_toml: &str) -> Result<Rules, Rul
         return Err(whole("the phrases are too long altogether"));
     }
     Ok(Rules {
-        version: version(&topics_file, &places_file),
+        version: version(&topics_file, &compiler.weights, &places_file),
         weights: compiler.weights,
         topics: compiler.topics,
         rules: compiler.rules,
@@ -115,8 +119,9 @@ pub(crate) fn compile(topics_toml: &str, places_toml: &str) -> Result<Rules, Rul
 }
 
 /// Names what the files mean: comments, white space and the order of keys change nothing.
-fn version(topics: &TopicsFile, places: &PlacesFile) -> String {
-    let meaning = serde_json::to_vec(&(topics, places)).expect("texts and numbers become JSON");
+fn version(topics: &TopicsFile, weights: &WeightsFile, places: &PlacesFile) -> String {
+    let meaning = (ENGINE_VERSION, topics, weights, places);
+    let meaning = serde_json::to_vec(&meaning).expect("texts and numbers become JSON");
     let digest = Sha256::digest(meaning);
     let mut version = data_encoding::HEXLOWER.encode(&digest);
     version.truncate(VERSION_DIGITS);
@@ -210,7 +215,8 @@ impl<'a> Compiler<'a> {
                 rules: self.rules.len() - before - entry.hidden.len() + entry.codes.len(),
                 threshold: self.threshold(entry)?,
                 codes: entry.codes.clone(),
-                implies: self.implies(entry, &numbers)?,
+                implies: self.others(entry, "implies", &entry.implies, &numbers)?,
+                unless: self.others(entry, "unless", &entry.unless, &numbers)?,
             });
         }
         self.close_implications();
@@ -227,22 +233,25 @@ impl<'a> Compiler<'a> {
         Err(self.text.error(threshold.span().start, what, format!("use 0.1 to {WEIGHT_MAX}")))
     }
 
-    fn implies(
+    /// The topics that an entry names under a key.
+    fn others(
         &self,
         entry: &TopicFile,
+        key: &str,
+        written: &[Spanned<String>],
         numbers: &BTreeMap<TopicId, usize>,
     ) -> Result<BTreeSet<usize>, RulesError> {
-        let mut implied = BTreeSet::new();
-        for written in &entry.implies {
+        let mut others = BTreeSet::new();
+        for written in written {
             let other: TopicId = id(self.text, written)?;
             let Some(&number) = numbers.get(&other) else {
-                let what = format!("{} implies {other}, which is no topic", entry.id.as_ref());
+                let what = format!("{} {key} {other}, which is no topic", entry.id.as_ref());
                 let hint = "write the id of a topic of this file";
                 return Err(self.text.error(written.span().start, what, hint));
             };
-            implied.insert(number);
+            others.insert(number);
         }
-        Ok(implied)
+        Ok(others)
     }
 
     /// What an implied topic implies is implied too.
@@ -281,6 +290,9 @@ impl<'a> Compiler<'a> {
             let speaks = Speaks::For { topic, weight: strong };
             let rule = self.rule(speaks, name(category), Vec::new());
             let key = category_key(category.as_ref());
+            if key.trim().is_empty() {
+                return Err(phrase_error(self.text, category)(PhraseError::Empty));
+            }
             self.categories.entry(key).or_default().push(rule);
         }
         Ok(())
@@ -307,9 +319,4 @@ pub(crate) fn single(text: Text<'_>, phrase: &Spanned<String>) -> Result<Pattern
             Err(text.error(phrase.span().start, what, "write words that follow each other"))
         }
     }
-}
-
-impl Skip {
-    /// How many words boilerplate has at most; what is longer is text after all.
-    pub const WORDS_MAX: usize = 80;
 }

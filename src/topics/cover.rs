@@ -9,31 +9,40 @@ pub(crate) struct Part {
     pub end: usize,
 }
 
-/// A set of stretches that can be asked, in logarithmic time, whether one contains another.
+/// Stretches that say that the words in them mean something else.
 #[derive(Debug, Default)]
 pub(crate) struct Cover {
-    /// Sorted by their first word, each with the furthest end up to there.
-    parts: Vec<(usize, usize)>,
+    /// Sorted by their first word.
+    parts: Vec<Part>,
+    /// For each, the furthest end up to it.
+    furthest: Vec<usize>,
 }
 
 impl Cover {
     /// Takes the stretches.
     pub fn new(mut parts: Vec<Part>) -> Self {
         parts.sort_unstable();
-        let mut furthest = 0;
-        let parts = parts
-            .into_iter()
-            .map(|part| {
-                furthest = furthest.max(part.end);
-                (part.first, furthest)
+        parts.dedup();
+        let furthest = parts
+            .iter()
+            .scan(0, |furthest, part| {
+                *furthest = part.end.max(*furthest);
+                Some(*furthest)
             })
             .collect();
-        Self { parts }
+        Self { parts, furthest }
     }
 
-    /// Whether one of the stretches contains this one, or is it.
-    pub fn contains(&self, part: Part) -> bool {
-        let begun = self.parts.partition_point(|&(first, _)| first <= part.first);
-        begun > 0 && self.parts[begun - 1].1 >= part.end
+    /// Whether a stretch is hidden: one of these contains it, is it, or overlaps it. One that lies
+    /// inside it does not hide it, since the longer phrase knows better: `Consulta comunale` says
+    /// more than `consulta`.
+    pub fn hides(&self, part: Part) -> bool {
+        let before = self.parts.partition_point(|hide| hide.first < part.first);
+        let reaches_in = before > 0 && self.furthest[before - 1] > part.first;
+        reaches_in
+            || self.parts[before..]
+                .iter()
+                .take_while(|hide| hide.first < part.end)
+                .any(|hide| hide.end > part.end || *hide == part)
     }
 }

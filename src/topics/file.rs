@@ -117,6 +117,7 @@ pub(crate) struct TopicsFile {
     pub hide: Vec<Spanned<String>>,
     #[serde(default)]
     pub skip: Vec<SkipFile>,
+    #[serde(skip_serializing)]
     pub weights: Option<Spanned<WeightsFile>>,
     #[serde(default)]
     pub topic: Vec<TopicFile>,
@@ -195,6 +196,9 @@ pub(crate) struct TopicFile {
     pub codes: Vec<CodeKind>,
     #[serde(default)]
     pub implies: Vec<Spanned<String>>,
+    /// Topics beside which this one is none: what is bought for a feast is no feast.
+    #[serde(default)]
+    pub unless: Vec<Spanned<String>>,
 }
 
 /// A kind of code that speaks for a topic.

@@ -56,7 +56,7 @@ impl FollowedWords {
         let mut found = BTreeSet::new();
         for field in fields.chain(others) {
             let analysis = Analysis::new(field);
-            for hit in self.index.hits(&analysis) {
+            for hit in self.index.hits(&analysis, false) {
                 found.extend(self.ids.get(&hit.pattern).into_iter().flatten());
             }
         }

@@ -1,8 +1,8 @@
 //! Decides what an item is about and where it matters, and keeps the evidence.
 //!
-//! The room is pure: rules and a text go in, a [`Classification`] comes out. Rules are read from two
-//! files that an office can read and correct, `topics.toml` and `places.toml`; `docs/topics.md` says
-//! how. A text is analysed once ([`analysis`]), read once by one automaton ([`phrases`]), and what
+//! The room is pure: rules and a text go in, a [`Classification`] comes out. Rules are read from
+//! two files that an office can read and correct, `topics.toml` and `places.toml`; `docs/topics.md`
+//! says how. A text is analysed once (`analysis`), read once by one automaton (`phrases`), and what
 //! was found is weighed by where it stands: a word in the title says what an item is about, a word
 //! deep in a long text mostly does not.
 
@@ -16,6 +16,7 @@ mod file;
 mod followed;
 mod phrases;
 mod places;
+mod reading;
 mod rules;
 
 use chrono::NaiveDate;

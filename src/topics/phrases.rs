@@ -64,7 +64,7 @@ impl Holds {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Pattern {
     words: Vec<Word>,
-    /// It stands at the beginning of the field: `^fornitura`.
+    /// It stands at the beginning of the title: `^fornitura`.
     anchored: bool,
 }
 
@@ -210,8 +210,12 @@ impl Index {
         self.automaton.is_some()
     }
 
-    /// Everything that is found, in the order of its end.
-    pub fn hits<'a>(&'a self, analysis: &'a Analysis) -> impl Iterator<Item = Hit> + 'a {
+    /// Everything that is found, in the order of its end; phrases that begin a title only in one.
+    pub fn hits<'a>(
+        &'a self,
+        analysis: &'a Analysis,
+        title: bool,
+    ) -> impl Iterator<Item = Hit> + 'a {
         let stemmer = analysis::italian();
         let found = self.automaton.iter().flat_map(|a| a.find_overlapping_iter(&analysis.stream));
         found.filter_map(move |found| {
@@ -219,7 +223,7 @@ impl Index {
             let pattern = &self.patterns[number];
             let first = analysis.word_at(found.start())?;
             let end = first + pattern.words.len();
-            if pattern.anchored && first > 0 {
+            if pattern.anchored && !(title && first == 0) {
                 return None;
             }
             let as_written = pattern.words.iter().enumerate().all(|(index, word)| {

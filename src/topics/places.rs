@@ -155,11 +155,9 @@ enum Sense {
 fn sense(analysis: &Analysis, mention: &Mention, context: &Context) -> Sense {
     let tokens = &analysis.tokens;
     let first = mention.tokens.0;
-    if !tokens[first].capital {
-        return Sense::Other;
-    }
     if tokens[first].starts_sentence {
-        return Sense::Located;
+        let capital = tokens[first].capital && !is_dateline(tokens, mention.tokens.1 + 1);
+        return if capital { Sense::Located } else { Sense::Other };
     }
     let before = &tokens[..first];
     let said = |set: &BTreeSet<String>, token: Option<&Token>| {
@@ -179,11 +177,21 @@ fn sense(analysis: &Analysis, mention: &Mention, context: &Context) -> Sense {
         Sense::Other
     } else if said(&context.municipality, content) {
         Sense::Municipality
+    } else if !tokens[first].capital {
+        Sense::Other
     } else if last.is_some_and(|token| LOCATIVE.contains(&token.folded.as_str())) {
         Sense::Located
     } else {
         Sense::Named
     }
+}
+
+/// `Crema, 12 novembre 2026`, `Crema lì 12.11.2026`: where something was written, not what about.
+fn is_dateline(tokens: &[Token], next: usize) -> bool {
+    let skipped = usize::from(tokens.get(next).is_some_and(|token| token.folded == "li"));
+    tokens
+        .get(next + skipped)
+        .is_some_and(|token| token.folded.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// What one field has to say, for [`decide`].
@@ -333,7 +341,7 @@ pub(crate) fn longest(
     for (part, mention) in parts {
         let inside = part.end <= end;
         end = end.max(part.end);
-        let other = hidden.get(&mention.place).is_some_and(|cover| cover.contains(part));
+        let other = hidden.get(&mention.place).is_some_and(|cover| cover.hides(part));
         if !inside && !other {
             kept.push(mention);
         }

@@ -4,15 +4,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::analysis::Analysis;
 use super::compile::{User, category_key, compile};
-use super::cover::{Cover, Part};
 use super::file::{CodeKind, Localized, RulesError, WeightsFile};
-use super::phrases::{GAP_WORDS_MAX, Index};
-use super::places::{Context, FieldPlaces, Mention, Place, PlaceField, decide, longest};
+use super::phrases::Index;
+use super::places::{Context, Place, PlaceField, decide};
+use super::reading::{Candidate, Found};
 use super::{Classification, Evidence, Field, ItemText, TopicMatch, codes, deadline};
 use crate::model::{Language, TopicId};
 
 /// The most pieces of evidence that a match keeps; the score counts all.
 pub const EVIDENCE_MAX: usize = 12;
+
+/// What sums of weights may lack by rounding.
+const ROUNDING: f64 = 1e-9;
 
 /// The rules that come with the program.
 const TOPICS: &str = include_str!("../../config/topics.toml");
@@ -49,6 +52,8 @@ pub struct Topic {
     pub(crate) codes: Vec<CodeKind>,
     /// The topics that contain this one.
     pub(crate) implies: BTreeSet<usize>,
+    /// The topics beside which this one is none.
+    pub(crate) unless: BTreeSet<usize>,
 }
 
 impl Topic {
@@ -92,9 +97,6 @@ pub(crate) struct Rule {
     /// How many parts it has; none where it is a category.
     pub parts: usize,
 }
-
-/// Boilerplate.
-pub(crate) struct Skip;
 
 impl Rules {
     /// The topics that come with the program, as text.
@@ -143,7 +145,7 @@ impl Rules {
         let mut scores = Scores::default();
         let mut places = Vec::new();
         for (&(field, written), analysis) in fields.iter().zip(&analyses) {
-            let found = self.read(analysis);
+            let found = self.read(analysis, field == Field::Title);
             if field == Field::Category {
                 self.count_category(written, &mut scores);
             } else {
@@ -167,56 +169,6 @@ impl Rules {
             codes,
             deadline: deadline::find(&fields, &analyses),
         }
-    }
-
-    /// One pass over a field.
-    fn read(&self, analysis: &Analysis) -> Found {
-        let mut raw = Raw { skips: vec![Skips::default(); self.skips], ..Raw::default() };
-        for hit in self.index.hits(analysis) {
-            let part = Part { first: hit.first, end: hit.end };
-            for &user in self.users.get(hit.pattern).into_iter().flatten() {
-                raw.take(user, part, analysis);
-            }
-        }
-        raw.skip();
-        let mut found = Found { places: raw.places(analysis), rules: Vec::new() };
-        let mut speak: BTreeMap<usize, Vec<Candidate>> = BTreeMap::new();
-        let mut hide: BTreeMap<usize, Vec<Part>> = BTreeMap::new();
-        let mut hide_all = std::mem::take(&mut raw.skipped);
-        for (rule, at) in self.joined(std::mem::take(&mut raw.rules)) {
-            match self.rules[rule].speaks {
-                Speaks::For { topic, weight } => {
-                    speak.entry(topic).or_default().push(Candidate { at, rule, weight });
-                }
-                Speaks::Hides { topic } => hide.entry(topic).or_default().push(at),
-                Speaks::HidesFromAll => hide_all.push(at),
-            }
-        }
-        let everywhere = Cover::new(hide_all);
-        for (topic, mut candidates) in speak {
-            let own = Cover::new(hide.remove(&topic).unwrap_or_default());
-            candidates.retain(|c| !own.contains(c.at) && !everywhere.contains(c.at));
-            found.rules.extend(longest_of(candidates).into_iter().map(|kept| (topic, kept)));
-        }
-        found
-    }
-
-    /// The stretches that satisfy whole rules.
-    fn joined(&self, found: Vec<(usize, usize, Part)>) -> Vec<(usize, Part)> {
-        let mut whole = Vec::new();
-        let mut parts: BTreeMap<usize, Vec<Vec<Part>>> = BTreeMap::new();
-        for (rule, part, at) in found {
-            match self.rules[rule].parts {
-                1 => whole.push((rule, at)),
-                count => {
-                    parts.entry(rule).or_insert_with(|| vec![Vec::new(); count])[part].push(at)
-                }
-            }
-        }
-        for (rule, parts) in parts {
-            whole.extend(join(&parts).into_iter().map(|at| (rule, at)));
-        }
-        whole
     }
 
     fn count(
@@ -271,10 +223,10 @@ impl Rules {
         let mut matches: BTreeMap<usize, TopicMatch> = BTreeMap::new();
         let mut implied: Vec<(usize, usize)> = Vec::new();
         for (topic, rules) in scores.0 {
-            // Sums of halves and quarters are exact; a threshold is reached or not.
             let score: f64 = rules.values().map(|(weight, _)| weight).sum();
             let entry = &self.topics[topic];
-            if score < entry.threshold {
+            // Three weights of a third reach one.
+            if score + ROUNDING < entry.threshold {
                 continue;
             }
             let mut evidence: Vec<(f64, Evidence)> = rules.into_values().collect();
@@ -292,6 +244,8 @@ impl Rules {
                 matches.entry(other).or_insert(TopicMatch { id, ..because });
             }
         }
+        let found: BTreeSet<usize> = matches.keys().copied().collect();
+        matches.retain(|&topic, _| self.topics[topic].unless.is_disjoint(&found));
         matches.into_values().collect()
     }
 }
@@ -314,115 +268,4 @@ impl Scores {
             }
         }
     }
-}
-
-/// A phrase found that speaks for a topic.
-#[derive(Clone, Copy, Debug)]
-struct Candidate {
-    at: Part,
-    rule: usize,
-    weight: f64,
-}
-
-/// Of phrases inside each other the longest counts, of equally long ones the strongest.
-fn longest_of(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
-    candidates.sort_by(|a, b| {
-        (a.at.first, b.at.end).cmp(&(b.at.first, a.at.end)).then(b.weight.total_cmp(&a.weight))
-    });
-    let mut end = 0;
-    candidates.retain(|candidate| {
-        let outside = candidate.at.end > end;
-        end = end.max(candidate.at.end);
-        outside
-    });
-    candidates
-}
-
-/// What one field has: rules with the words that satisfy them, and places.
-struct Found {
-    /// With the topic they speak for.
-    rules: Vec<(usize, Candidate)>,
-    places: FieldPlaces,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Skips {
-    from: Vec<Part>,
-    to: Vec<Part>,
-}
-
-/// What one pass found, before anything is decided.
-#[derive(Default)]
-struct Raw {
-    rules: Vec<(usize, usize, Part)>,
-    skips: Vec<Skips>,
-    skipped: Vec<Part>,
-    mentions: Vec<(Part, Mention)>,
-    not_place: BTreeMap<usize, Vec<Part>>,
-    areas: Vec<Part>,
-    not_areas: Vec<Part>,
-}
-
-impl Raw {
-    fn take(&mut self, user: User, part: Part, analysis: &Analysis) {
-        match user {
-            User::Rule { rule, part: number } => self.rules.push((rule, number, part)),
-            User::SkipFrom(number) => self.skips[number].from.push(part),
-            User::SkipTo(number) => self.skips[number].to.push(part),
-            User::Place { place, short } => {
-                let tokens = (analysis.words[part.first].1, analysis.words[part.end - 1].1);
-                self.mentions.push((part, Mention { place, short, tokens }));
-            }
-            User::NotPlace(place) => self.not_place.entry(place).or_default().push(part),
-            User::Area => self.areas.push(part),
-            User::NotArea => self.not_areas.push(part),
-        }
-    }
-
-    /// Boilerplate hides everything from its first phrase to the nearest last one.
-    fn skip(&mut self) {
-        for skips in std::mem::take(&mut self.skips) {
-            for from in skips.from {
-                let next = skips.to.partition_point(|to| to.end <= from.end);
-                let to = skips.to.get(next).filter(|to| to.end - from.first <= Skip::WORDS_MAX);
-                if let Some(to) = to {
-                    self.skipped.push(Part { first: from.first, end: to.end });
-                }
-            }
-        }
-    }
-
-    fn places(&mut self, analysis: &Analysis) -> FieldPlaces {
-        let hidden = std::mem::take(&mut self.not_place)
-            .into_iter()
-            .map(|(place, parts)| (place, Cover::new(parts)))
-            .collect();
-        let not_areas = Cover::new(std::mem::take(&mut self.not_areas));
-        let mut areas: Vec<usize> = std::mem::take(&mut self.areas)
-            .into_iter()
-            .filter(|&part| !not_areas.contains(part))
-            .map(|part| analysis.words[part.first].1)
-            .collect();
-        areas.sort_unstable();
-        FieldPlaces { mentions: longest(std::mem::take(&mut self.mentions), &hidden), areas }
-    }
-}
-
-/// The stretches in which all parts stand in their order, each at most [`GAP_WORDS_MAX`] words after
-/// the one before.
-fn join(parts: &[Vec<Part>]) -> Vec<Part> {
-    let Some((firsts, rest)) = parts.split_first() else { return Vec::new() };
-    let mut joined: Vec<Part> = firsts.clone();
-    for nexts in rest {
-        // Hits come in the order of their ends, and those of one pattern are equally long.
-        joined = joined
-            .into_iter()
-            .filter_map(|so_far| {
-                let at = nexts.partition_point(|next| next.first < so_far.end);
-                let next = nexts.get(at).filter(|next| next.first - so_far.end <= GAP_WORDS_MAX)?;
-                Some(Part { first: so_far.first, end: next.end })
-            })
-            .collect();
-    }
-    joined
 }

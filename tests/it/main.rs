@@ -4,13 +4,17 @@
 
 mod acceptance;
 mod commands;
+mod composing;
 mod configuration;
 mod dates;
+mod demo;
 mod demo_servers;
+mod feeds;
 mod fetching;
 mod importing;
 mod joining;
 mod pages;
+mod places;
 mod program;
 mod rendering;
 mod smtp;

@@ -159,6 +159,14 @@ fn cards_of_several_rows_are_one_list_with_categories_and_without_repetitions() 
 }
 
 #[test]
+fn the_usual_content_systems_are_read_as_they_are() {
+    let names =
+        ["bare", "date-box", "joomla", "months", "plone", "register", "whole-links", "wordpress"];
+    let all = names.map(|name| format!("{name}\n{}", found_in(&format!("{name}.html"))));
+    insta::assert_snapshot!(all.concat());
+}
+
+#[test]
 fn the_news_of_the_model_for_municipal_sites_are_found_as_they_are() {
     let Some(path) = shared("pages/novita.html") else { return };
     let selectors = PageSelectors::default();
@@ -186,6 +194,48 @@ fn selectors(pairs: &[(&str, &str)]) -> PageSelectors {
         link: of("link"),
         body: of("body"),
     }
+}
+
+#[test]
+fn an_item_without_a_date_of_its_own_gets_none_from_its_text_or_its_neighbours() {
+    let item = |title: &str, text: &str, date: &str| {
+        format!("<article><h2><a href=/{title}>{title}</a></h2><p>{text}</p>{date}</article>")
+    };
+    let page = [
+        item("Primo", "Testo", "<p class=date>22/11/2022</p>"),
+        item("Secondo", "Domande entro il <strong>30/11/2022</strong>.", ""),
+        item("Terzo", "Testo", "<p class=date>18/11/2022</p>"),
+        item("Quarto", "Testo", "<p class=date>15/11/2022</p>"),
+    ]
+    .concat();
+    let reading = read_page(page.as_bytes(), &PageSelectors::default()).unwrap();
+    insta::assert_snapshot!(seen(&reading), @r"
+    2022-11-22 00:00 | Primo | /Primo | Testo
+    - | Secondo | /Secondo | Domande entro il 30/11/2022.
+    2022-11-18 00:00 | Terzo | /Terzo | Testo
+    2022-11-15 00:00 | Quarto | /Quarto | Testo
+    ");
+}
+
+#[test]
+fn a_single_article_is_a_list_of_one() {
+    let page = "<h1>Notizie</h1><article><h2><a href=/1>Avviso</a></h2><p>Testo</p>
+                <p class=date>22/11/2022</p></article>";
+    let reading = read_page(page.as_bytes(), &PageSelectors::default()).unwrap();
+    assert_eq!(seen(&reading), "2022-11-22 00:00 | Avviso | /1 | Testo\n");
+}
+
+#[test]
+fn a_line_that_says_when_and_by_whom_it_was_published_is_a_date() {
+    let item = |n: u8| {
+        format!("<div><h4>Avviso {n}</h4><p>Pubblicato il {n}/11/2022 da Ufficio stampa</p></div>")
+    };
+    let page = format!("<div>{}{}</div>", item(9), item(7));
+    let reading = read_page(page.as_bytes(), &PageSelectors::default()).unwrap();
+    assert_eq!(
+        seen(&reading),
+        "2022-11-09 00:00 | Avviso 9 | - |\n2022-11-07 00:00 | Avviso 7 | - |\n"
+    );
 }
 
 #[test]
@@ -233,6 +283,11 @@ fn a_page_nested_without_end_or_of_endless_tags_is_refused() {
     let many = format!("<html>{}", "<p>22/11/2022".repeat(100_000));
     let error = read_page(many.as_bytes(), &PageSelectors::default()).unwrap_err();
     assert_eq!(error, ReadError::Page(HtmlTooMuch::Tags));
+    // A parser opens what is left open again in every paragraph.
+    let open: String = (0..400).map(|n| format!("<p><b class=c{n}>")).collect();
+    let repeated = format!("<html>{open}{}", "<p>22/11/2022".repeat(50_000));
+    let error = read_page(repeated.as_bytes(), &PageSelectors::default()).unwrap_err();
+    assert_eq!(error, ReadError::Page(HtmlTooMuch::Elements));
 }
 
 proptest! {

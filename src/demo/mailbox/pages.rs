@@ -14,7 +14,7 @@ use mail_parser::{Address, MessageParser};
 use serde::{Deserialize, Serialize};
 
 use super::{Mailbox, ReceivedMail};
-use crate::demo::page::{Policy, answer, html, templates};
+use crate::web::page::{Policy, answer, html, templates};
 
 /// How many mails the list shows.
 const LISTED_MAX: usize = 100;

@@ -46,37 +46,66 @@ pub(super) fn repeated(document: &Document<'_>, eyes: &Eyes) -> Vec<Found> {
     marks.truncate(MARKS_MAX);
     let signs = Signs::of(document);
     // Lists that look alike are one: pages cut them into rows and sections.
-    let mut alike: BTreeMap<(String, Vec<u32>), Vec<Group>> = BTreeMap::new();
-    for (sign, blocks) in candidates(document, &signs, &marks) {
-        let group = Group::new(document, &signs, blocks, &marks, eyes);
-        if group.dated >= BLOCKS_MIN {
-            alike.entry((sign, group.path.clone())).or_default().push(group);
+    let mut alike = Alike::new();
+    for (cut, name, blocks) in candidates(document, &signs, &marks) {
+        let group = Group::new(document, &signs, blocks.clone(), &marks, eyes);
+        if group.dated > 0 {
+            let (alone, all) = alike.entry((cut, name, group.path)).or_default();
+            *alone += usize::from(blocks.len() == 1);
+            all.extend(blocks);
         }
     }
-    let best = alike.into_values().max_by(|a, b| {
-        let score = |groups: &[Group]| groups.iter().map(Group::score).sum::<f64>();
-        // Of equal ones the innermost.
-        let start = |groups: &[Group]| groups.first().map(|group| group.start);
-        score(a).total_cmp(&score(b)).then(start(a).cmp(&start(b)))
+    let groups = alike.into_values().map(|(alone, mut blocks)| {
+        blocks.sort_by_key(|block| block.start);
+        let mut beyond = 0;
+        blocks.retain(|block| {
+            let apart = block.start >= beyond;
+            beyond = beyond.max(block.end);
+            apart
+        });
+        Group { alone, ..Group::new(document, &signs, blocks, &marks, eyes) }
     });
-    let mut found: Vec<Found> =
-        best.into_iter().flatten().flat_map(|group| group.found.into_iter().flatten()).collect();
-    found.sort_by_key(|found| found.block.start);
+    // Of equal ones the outermost has all that belongs to the item.
+    let rank = |group: &Group| (group.score(), std::cmp::Reverse(group.start));
+    let lists = groups.filter(|group| group.dated >= BLOCKS_MIN);
+    let best = lists.reduce(|a, b| if rank(&b) > rank(&a) { b } else { a });
+    let group = best.unwrap_or_else(|| single(document, &signs, &marks, eyes));
+    let mut found: Vec<Found> = group.found.into_iter().flatten().collect();
     // An undated block of the list is an item only if everything else says so.
     found.retain(|found| found.date.is_some() || found.title.said);
     found
 }
 
-/// Whether a node stands in the frame of the page rather than in what it is about.
+/// Where nothing repeats: an article (HTML 4.3.2) with a date, which is not the page itself, is a
+/// list of one.
+fn single(document: &Document<'_>, signs: &Signs, marks: &[Mark], eyes: &Eyes) -> Group {
+    let articles = (0..document.nodes.len()).filter(|at| {
+        let part = document.part(*at);
+        let first = marks.partition_point(|mark| mark.part.start < part.start);
+        let mut inside = marks[first..].iter().take_while(|mark| mark.part.start < part.end);
+        document.nodes[*at].name() == "article"
+            && inside.any(|mark| mark.said)
+            && !document.nodes[part].iter().any(|node| node.name() == "h1")
+    });
+    let blocks = articles.take(1).map(|at| document.part(at)).collect();
+    Group::new(document, signs, blocks, marks, eyes)
+}
+
+/// Whether a node stands in the frame of the page rather than in an item: in a menu, a head, foot
+/// or side that is no item's own.
 fn in_frame(document: &Document<'_>, at: usize) -> bool {
+    let mut framed = None;
     for around in document.around(at) {
-        match document.nodes[around].name() {
-            "article" | "main" | "section" | "li" | "tr" | "dl" => return false,
-            "nav" | "footer" | "header" | "aside" => return true,
+        let name = document.nodes[around].name();
+        match (name, framed) {
+            ("nav" | "aside" | "header" | "footer", None) => framed = Some(name),
+            ("article" | "li" | "tr", Some(_)) | ("section", Some("header" | "footer")) => {
+                return false;
+            }
             _ => {}
         }
     }
-    false
+    framed.is_some()
 }
 
 /// What each node looks like: a number for its element's name and classes.
@@ -109,44 +138,59 @@ fn sign(name: &str, class: Option<&str>) -> String {
     format!("{name}.{}", classes.join("."))
 }
 
-/// Every way to cut the page into blocks around its dates, with a name for the way.
-fn candidates(
-    document: &Document<'_>,
+/// What the elements from a block down to a date in it look like.
+type Way = Vec<u32>;
+
+/// Blocks that look alike wherever they stand, with how many of them stand alone.
+type Alike<'a> = BTreeMap<(Cut, &'a str, Way), (usize, Vec<Range<usize>>)>;
+
+/// How a parent is cut into blocks.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Cut {
+    /// Children of one name and class.
+    Sign,
+    /// Children of one name.
+    Name,
+    /// Runs of children.
+    Run,
+}
+
+/// Every way to cut the page into blocks around its dates, with the name of what is cut.
+fn candidates<'a>(
+    document: &Document<'a>,
     signs: &Signs,
     marks: &[Mark],
-) -> Vec<(String, Vec<Range<usize>>)> {
+) -> Vec<(Cut, &'a str, Vec<Range<usize>>)> {
     let mut around: BTreeSet<usize> = BTreeSet::new();
     for mark in marks {
         around.extend(document.around(mark.part.start).take(CLIMB_MAX));
     }
-    let mut found: BTreeMap<Vec<usize>, (String, Vec<Range<usize>>)> = BTreeMap::new();
-    let mut add = |name: String, blocks: Vec<Range<usize>>| {
-        if blocks.len() >= BLOCKS_MIN {
-            found.entry(blocks.iter().map(|block| block.start).collect()).or_insert((name, blocks));
-        }
-    };
+    let mut found = Vec::new();
     for &parent in &around {
         let children: Vec<usize> = document.children(parent).collect();
-        let mut by_sign: BTreeMap<(u8, String), Vec<Range<usize>>> = BTreeMap::new();
-        let grown = children.iter().filter(|child| around.contains(child));
-        let kinds: BTreeSet<u32> = grown.clone().map(|child| signs.of[*child]).collect();
-        let names: BTreeSet<&str> = grown.map(|child| document.nodes[*child].name()).collect();
+        let dated = || children.iter().filter(|child| around.contains(child));
+        let kinds: BTreeSet<u32> = dated().map(|child| signs.of[*child]).collect();
+        let names: BTreeSet<&str> = dated().map(|child| document.nodes[*child].name()).collect();
+        let mut by_kind: BTreeMap<u32, Vec<Range<usize>>> = BTreeMap::new();
+        let mut by_name: BTreeMap<&'a str, Vec<Range<usize>>> = BTreeMap::new();
         for child in &children {
             let (kind, name) = (signs.of[*child], document.nodes[*child].name());
             if kinds.contains(&kind) {
-                let blocks = by_sign.entry((0, format!("{kind}"))).or_default();
-                blocks.push(document.part(*child));
+                by_kind.entry(kind).or_default().push(document.part(*child));
             }
             if names.contains(name) {
-                by_sign.entry((1, name.to_owned())).or_default().push(document.part(*child));
+                by_name.entry(name).or_default().push(document.part(*child));
             }
         }
-        by_sign.into_iter().for_each(|((_, name), blocks)| add(name, blocks));
-        if let Some(blocks) = runs(document, parent, &children, marks) {
-            add(format!("run {}", document.nodes[parent].name()), blocks);
-        }
+        found.extend(by_kind.into_values().map(|blocks| {
+            let name = document.nodes[blocks[0].start].name();
+            (Cut::Sign, name, blocks)
+        }));
+        found.extend(by_name.into_iter().map(|(name, blocks)| (Cut::Name, name, blocks)));
+        let runs = runs(document, parent, &children, marks);
+        found.extend(runs.map(|blocks| (Cut::Run, document.nodes[parent].name(), blocks)));
     }
-    found.into_values().collect()
+    found
 }
 
 /// Runs of siblings that begin alike: `dt dd dt dd`, `h3 p p h3 p p`, `date h3 p date h3 p`.
@@ -163,11 +207,22 @@ fn runs(
     let name = |child: usize| document.nodes[child].name();
     let leads = |child: usize| matches!(name(child), "h2" | "h3" | "h4" | "h5" | "h6" | "dt");
     let first = children.iter().copied().find(|child| dated(*child) || leads(*child))?;
+    let whole = !matches!(name(first), "p" | "dt")
+        && document.nodes[document.part(first)]
+            .iter()
+            .any(|node| matches!(node.name(), "a" | "h2" | "h3" | "h4" | "h5" | "h6"));
+    if whole && !leads(first) {
+        // A block of its own begins no run.
+        return None;
+    }
     let begins = |child: usize| match leads(first) {
         true => name(child) == name(first),
         false => dated(child),
     };
     let starts: Vec<usize> = children.iter().copied().filter(|child| begins(*child)).collect();
+    if starts.len() < BLOCKS_MIN {
+        return None;
+    }
     let ends = starts.iter().skip(1).copied().chain([document.nodes[parent].end]);
     Some(starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect())
 }
@@ -182,8 +237,10 @@ struct Group {
     said: usize,
     /// How many dates stand in the blocks where one should.
     repeats: usize,
+    /// How many of the blocks have no sibling like themselves.
+    alone: usize,
     /// The way from a block to its date.
-    path: Vec<u32>,
+    path: Way,
     start: usize,
 }
 
@@ -195,79 +252,93 @@ impl Group {
         marks: &[Mark],
         eyes: &Eyes,
     ) -> Self {
-        let inside = |block: &Range<usize>| {
-            let first = marks.partition_point(|mark| mark.part.start < block.start);
-            let beyond = marks.partition_point(|mark| mark.part.start < block.end);
-            &marks[first..beyond.max(first)]
-        };
-        // The date that stands where most blocks have one is the item's own; dates in its text
-        // stand anywhere.
-        let mut ways: HashMap<Vec<u32>, usize> = HashMap::new();
-        for block in &blocks {
-            let own: BTreeSet<Vec<u32>> =
-                inside(block).iter().map(|mark| way(document, signs, block, mark)).collect();
-            own.into_iter().for_each(|way| *ways.entry(way).or_default() += 1);
+        let dated: Vec<Vec<Dated<'_>>> =
+            blocks.iter().map(|block| dates_in(document, signs, block, marks)).collect();
+        // In how many blocks a date stands at the end of the same way.
+        let mut often: HashMap<&[u32], usize> = HashMap::new();
+        for dates in &dated {
+            let ways: BTreeSet<&[u32]> = dates.iter().map(|date| date.way.as_slice()).collect();
+            ways.into_iter().for_each(|way| *often.entry(way).or_default() += 1);
         }
-        let start = blocks.first().map_or(0, |block| block.start);
         let headed = |block: &Range<usize>| {
             document.nodes[block.clone()].iter().any(|node| node.name() == "h1")
         };
         // One first heading among many blocks is the page's: that block is no item.
         let is_page = blocks.len() > 1 && blocks.iter().filter(|block| headed(block)).count() == 1;
+        let start = blocks.first().map_or(0, |block| block.start);
+        let found = Vec::with_capacity(blocks.len());
         let mut group =
-            Self { found: Vec::new(), dated: 0, said: 0, repeats: 0, path: Vec::new(), start };
-        let mut best = 0;
-        for block in blocks {
-            let mut own: Option<(usize, bool, Vec<u32>, &Mark)> = None;
-            let mut repeats = 0;
-            for mark in inside(&block) {
-                let way = way(document, signs, &block, mark);
-                let often = ways[&way];
-                match &own {
-                    Some((most, said, _, _)) if (often, mark.said) < (*most, *said) => {}
-                    Some((.., same, _)) if *same == way => repeats += 1,
-                    Some((most, said, _, _)) if (often, mark.said) == (*most, *said) => {}
-                    _ => {
-                        own = Some((often, mark.said, way, mark));
-                        repeats = 1;
-                    }
-                }
-            }
-            let dates: Vec<Range<usize>> = inside(&block).iter().map(|m| m.part.clone()).collect();
-            let title = parts::title(document, &block, &dates, eyes);
+            Self { found, dated: 0, said: 0, repeats: 0, alone: 0, path: Way::new(), start };
+        let mut most = 0;
+        for (block, dates) in blocks.into_iter().zip(&dated) {
+            let parts: Vec<Range<usize>> =
+                dates.iter().map(|date| date.mark.part.clone()).collect();
+            let title = parts::title(document, &block, &parts, eyes);
             let Some(title) = title.filter(|_| !(is_page && headed(&block))) else {
                 group.found.push(None);
                 continue;
             };
-            let date = own.as_ref().map(|(.., mark)| (mark.part.clone(), mark.when));
-            if let Some((often, _, way, _)) = own {
+            let own = own_date(dates, &often);
+            if let Some(own) = own {
                 group.dated += 1;
                 group.said += usize::from(title.said);
-                group.repeats += repeats;
-                if often > best {
-                    best = often;
-                    group.path = way;
+                group.repeats += dates.iter().filter(|date| date.way == own.way).count();
+                if often[own.way.as_slice()] > most {
+                    most = often[own.way.as_slice()];
+                    group.path.clone_from(&own.way);
                 }
             }
+            let date = own.map(|own| (own.mark.part.clone(), own.mark.when));
             group.found.push(Some(Found { block, title, date }));
         }
         group
     }
 
     /// How much it looks like a list of news: many blocks, each with a title of its own and one
-    /// date, and few without.
+    /// date (several at the end of the same way are several items), and few without.
     fn score(&self) -> f64 {
         let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
-        let dated = count(self.dated);
+        let (dated, blocks) = (count(self.dated), count(self.found.len()));
         let titled = 0.4 + 0.6 * count(self.said) / dated;
-        let covered = 0.5 + 0.5 * dated / count(self.found.len());
-        dated * titled * covered * dated / count(self.repeats)
+        let covered = 0.8 + 0.2 * dated / blocks;
+        let together = 1.0 - 0.1 * count(self.alone) / blocks;
+        let single = dated / count(self.repeats);
+        dated * titled * covered * together * single * single
     }
 }
 
-/// The elements from a block down to a date in it.
-fn way(document: &Document<'_>, signs: &Signs, block: &Range<usize>, mark: &Mark) -> Vec<u32> {
-    let at = mark.part.start;
-    let around = document.around(at).take_while(|around| *around > block.start);
-    std::iter::once(at).chain(around).map(|at| signs.of[at]).collect()
+/// A date in a block, with the elements from the block down to it.
+struct Dated<'m> {
+    mark: &'m Mark,
+    way: Way,
+}
+
+fn dates_in<'m>(
+    document: &Document<'_>,
+    signs: &Signs,
+    block: &Range<usize>,
+    marks: &'m [Mark],
+) -> Vec<Dated<'m>> {
+    let first = marks.partition_point(|mark| mark.part.start < block.start);
+    let inside = marks[first..].iter().take_while(|mark| mark.part.start < block.end);
+    let dated = inside.map(|mark| {
+        let at = mark.part.start;
+        let around = document.around(at).take_while(|around| *around > block.start);
+        let way = std::iter::once(at).chain(around).map(|at| signs.of[at]).collect();
+        Dated { mark, way }
+    });
+    dated.collect()
+}
+
+/// The date of the item itself: the first of those that stand where most blocks have one. A date
+/// that stands there in few of them, and is not said to be one, belongs to the text.
+fn own_date<'d, 'm>(
+    dates: &'d [Dated<'m>],
+    often: &HashMap<&[u32], usize>,
+) -> Option<&'d Dated<'m>> {
+    let rank = |date: &Dated<'_>| (often[date.way.as_slice()], date.mark.said);
+    let best = dates.iter().reduce(|a, b| if rank(b) > rank(a) { b } else { a })?;
+    let most = often.values().max().copied().unwrap_or_default();
+    let (blocks, said) = rank(best);
+    (said || 2 * blocks >= most).then_some(best)
 }

@@ -71,7 +71,8 @@ fn mark(document: &Document<'_>, at: usize, eyes: &Eyes) -> Option<Mark> {
     let text = document.text(part.clone(), DATED_TEXT_CHARS_MAX);
     let when = dates::date_of(&text, eyes.zone, eyes.now);
     let when = when.or_else(|| {
-        let labelled = says_date(node) && !has_more(document, part.clone());
+        let labelled = says_date(node) || begins_with_label(&text);
+        let labelled = labelled && !has_more(document, part.clone());
         labelled.then(|| dates::labelled_date(&text, eyes.zone, eyes.now)).flatten()
     });
     let machine = machine_date(document, part.clone(), eyes);
@@ -87,6 +88,15 @@ fn mark(document: &Document<'_>, at: usize, eyes: &Eyes) -> Option<Mark> {
 fn machine_date(document: &Document<'_>, part: Range<usize>, eyes: &Eyes) -> Option<DateTime<Utc>> {
     let time = document.nodes[part].iter().find(|node| node.name() == "time")?;
     dates::parse_date(time.attr("datetime")?, eyes.zone, eyes.now)
+}
+
+/// Whether a text begins as the line below a title does: `Pubblicato il 22/11/2022 da …`.
+fn begins_with_label(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let lower = lower.strip_prefix("data di ").or(lower.strip_prefix("data ")).unwrap_or(&lower);
+    lower.starts_with("pubblicat")
+        || lower.starts_with("pubblicazione")
+        || lower.starts_with("inserit")
 }
 
 /// Whether a part has what an item has, and is more than its date.

@@ -111,12 +111,14 @@ pub(super) fn read_page(
     for found in found.iter().take(ITEMS_MAX) {
         let item = item(&document, found, &eyes, &base, &cleaner, warnings);
         // Pages show the same item twice: in the spotlight and in the list below it.
-        if seen.insert((item.title.clone(), item.link.clone(), item.published)) {
+        let same = (item.title.clone(), item.link.clone(), item.published, item.summary.clone());
+        if seen.insert(same) {
             items.push(item);
         }
     }
     let title = page_title(&html);
-    Ok(Reading { kind: ReadingKind::Page, title, items, warnings: Vec::new() })
+    let link = Some(String::from(base));
+    Ok(Reading { kind: ReadingKind::Page, title, link, items, warnings: Vec::new() })
 }
 
 fn item(

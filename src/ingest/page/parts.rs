@@ -34,7 +34,9 @@ pub(super) fn title(
 ) -> Option<Title> {
     let of = |at: usize, said: bool| {
         let part = document.part(at);
-        let is_date = dates.iter().any(|date| date.start <= part.start && part.end <= date.end);
+        // The dates are in document order, and none is inside another.
+        let before = dates.partition_point(|date| date.start <= part.start);
+        let is_date = before > 0 && part.end <= dates[before - 1].end;
         let text = clean::title(&document.text(part.clone(), clean::TITLE_CHARS_MAX));
         (!text.is_empty() && !is_date).then_some(Title { part, text, said })
     };

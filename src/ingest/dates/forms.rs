@@ -1,120 +1,20 @@
-//! Dates as Italian offices, feeds and content systems write them.
-//!
-//! A text is cut into numbers, words and signs, and the first run of them that is a date counts.
-//! What it does not know it does not guess: 31/02 and month-first numbers are no date.
+//! The forms of dates and times, read from the pieces of a text.
 
-use chrono::{
-    DateTime, Datelike, Days, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, NaiveTime,
-    TimeDelta, TimeZone, Utc, Weekday,
-};
-use chrono_tz::Tz;
+use chrono::{FixedOffset, NaiveTime, Weekday};
 
-use crate::model::Timestamp;
-
-/// How many characters of a text are searched for a date.
-pub const DATE_SEARCH_CHARS_MAX: usize = 200;
-
-/// The longest text, in characters, that can as a whole be a date with its label.
-pub const DATE_TEXT_CHARS_MAX: usize = 60;
-
-/// How many days ahead of now a date without a year may lie before it is read as a past one.
-pub const YEARLESS_AHEAD_DAYS_MAX: u64 = 31;
-
-/// How many years back a date without a year is looked for; any weekday comes round within it.
-const YEARLESS_BACK_YEARS_MAX: i32 = 12;
+use super::DATE_SEARCH_CHARS_MAX;
 
 /// Years outside of this are misprints.
 const YEARS: std::ops::RangeInclusive<u32> = 1900..=2200;
 
-/// The first date in a text, with its time and zone where it gives them.
-///
-/// Without a zone the site's counts, without a time its midnight, without a year the nearest year
-/// in which the date is not more than [`YEARLESS_AHEAD_DAYS_MAX`] days ahead and falls on the
-/// weekday given.
-pub fn parse_date(text: &str, zone: Tz, now: Timestamp) -> Option<DateTime<Utc>> {
-    let tokens = tokens(text);
-    find(&tokens)?.instant(&tokens, zone, now)
-}
-
-/// The instant, when the text as a whole is a date: at most a label (`Pubblicato il`), a weekday
-/// and a time stand with it. A sentence that names a date is none.
-pub fn date_of(text: &str, zone: Tz, now: Timestamp) -> Option<DateTime<Utc>> {
-    if text.trim().chars().nth(DATE_TEXT_CHARS_MAX).is_some() {
-        return None;
-    }
-    let tokens = tokens(text);
-    let found = find(&tokens)?;
-    let rest = tokens[..found.start].iter().chain(&tokens[found.end..]);
-    let alone = rest.into_iter().all(|token| match token {
-        Token::Number { .. } => false,
-        Token::Word(word) => weekday(word).is_some() || LABELS.contains(&word.as_str()),
-        Token::Sign(_) => true,
-    });
-    if alone { found.instant(&tokens, zone, now) } else { None }
-}
-
-/// The only date in a text that is known to have one (`Scritto da Redazione il 22/11/2022`); none
-/// where it is the end of a range or a deadline.
-pub(super) fn labelled_date(text: &str, zone: Tz, now: Timestamp) -> Option<DateTime<Utc>> {
-    const OTHER: [&str; 8] = ["dal", "al", "fino", "entro", "scadenza", "scade", "until", "to"];
-    let tokens = tokens(text);
-    let found = find(&tokens)?;
-    let mut rest = tokens[..found.start].iter().chain(&tokens[found.end..]);
-    let other = rest.any(|token| match token {
-        Token::Number { .. } => true,
-        Token::Word(word) => OTHER.contains(&word.as_str()),
-        Token::Sign(_) => false,
-    });
-    if other { None } else { found.instant(&tokens, zone, now) }
-}
-
-/// Whether the text as a whole is a date; see [`date_of`].
-pub fn is_date(text: &str, zone: Tz, now: Timestamp) -> bool {
-    date_of(text, zone, now).is_some()
-}
-
-/// Words that may stand with a publication date. Those of deadlines and ranges (`scadenza`, `dal`,
-/// `entro`) are missing on purpose: such a date is not the item's own.
-const LABELS: [&str; 29] = [
-    "pubblicato",
-    "pubblicata",
-    "pubblicati",
-    "pubblicazione",
-    "inserito",
-    "inserita",
-    "data",
-    "il",
-    "in",
-    "del",
-    "di",
-    "dell",
-    "della",
-    "a",
-    "aggiornato",
-    "aggiornata",
-    "modificato",
-    "modifica",
-    "ultima",
-    "ultimo",
-    "aggiornamento",
-    "e",
-    "date",
-    "published",
-    "posted",
-    "updated",
-    "on",
-    "st",
-    "th",
-];
-
 #[derive(Debug, PartialEq, Eq)]
-enum Token {
+pub(super) enum Token {
     Number { value: u32, digits: usize },
     Word(String),
     Sign(char),
 }
 
-fn tokens(text: &str) -> Vec<Token> {
+pub(super) fn tokens(text: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut chars = text.chars().take(DATE_SEARCH_CHARS_MAX).peekable();
     while let Some(c) = chars.next() {
@@ -138,77 +38,14 @@ fn tokens(text: &str) -> Vec<Token> {
     tokens
 }
 
-/// A date found between two tokens.
-struct Found {
-    start: usize,
-    end: usize,
-    day: u32,
-    month: u32,
-    year: Option<i32>,
-    time: Option<NaiveTime>,
-    offset: Option<FixedOffset>,
-}
-
-impl Found {
-    fn instant(&self, tokens: &[Token], zone: Tz, now: Timestamp) -> Option<DateTime<Utc>> {
-        let date = match self.year {
-            Some(year) => NaiveDate::from_ymd_opt(year, self.month, self.day)?,
-            None => self.nearest(tokens, now.in_zone(zone).date_naive())?,
-        };
-        let local = date.and_time(self.time.unwrap_or(NaiveTime::MIN));
-        match self.offset {
-            Some(offset) => offset.from_local_datetime(&local).single().map(|t| t.to_utc()),
-            None => in_zone(local, zone),
-        }
-    }
-
-    fn nearest(&self, tokens: &[Token], today: NaiveDate) -> Option<NaiveDate> {
-        let latest = today.checked_add_days(Days::new(YEARLESS_AHEAD_DAYS_MAX))?;
-        let weekday = tokens[..self.start].iter().rev().take(2).find_map(|token| match token {
-            Token::Word(word) => weekday(word),
-            _ => None,
-        });
-        (0..=YEARLESS_BACK_YEARS_MAX + 1)
-            .filter_map(|back| NaiveDate::from_ymd_opt(latest.year() - back, self.month, self.day))
-            .find(|date| *date <= latest && weekday.is_none_or(|day| date.weekday() == day))
-    }
-}
-
-/// A local time in a zone: in a fold the first of the two, in a gap the first instant after it.
-fn in_zone(local: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {
-    // No zone ever skipped more than a day; a quarter of an hour is the finest step of offsets.
-    (0..=96).find_map(|quarters| {
-        let local = local.checked_add_signed(TimeDelta::minutes(15 * quarters))?;
-        match zone.from_local_datetime(&local) {
-            LocalResult::Single(time) | LocalResult::Ambiguous(time, _) => Some(time.to_utc()),
-            LocalResult::None => None,
-        }
-    })
-}
-
-fn find(tokens: &[Token]) -> Option<Found> {
-    (0..tokens.len()).find_map(|start| {
-        let at = Cursor { tokens, at: start };
-        let (day, month, year, rest) =
-            day_first(at).or_else(|| month_first(at)).or_else(|| numbers(at))?;
-        // What exists in no year is no date; in a leap year everything does that ever does.
-        NaiveDate::from_ymd_opt(year.unwrap_or(2024), month, day)?;
-        let (time, offset, end) = match time(rest) {
-            Some((time, offset, end)) => (Some(time), offset, end.at),
-            None => (None, None, rest.at),
-        };
-        Some(Found { start, end, day, month, year, time, offset })
-    })
-}
-
 /// A place between tokens; steps give the place after what they read.
 #[derive(Clone, Copy)]
-struct Cursor<'t> {
-    tokens: &'t [Token],
-    at: usize,
+pub(super) struct Cursor<'t> {
+    pub tokens: &'t [Token],
+    pub at: usize,
 }
 
-type Date<'t> = (u32, u32, Option<i32>, Cursor<'t>);
+pub(super) type Date<'t> = (u32, u32, Option<i32>, Cursor<'t>);
 
 impl<'t> Cursor<'t> {
     fn number(self) -> Option<(u32, usize, Self)> {
@@ -270,7 +107,7 @@ impl<'t> Cursor<'t> {
 }
 
 /// `22 Novembre 2022`, `1° marzo 2023`, `22-nov-22`, `lunedì 21 novembre`.
-fn day_first(at: Cursor<'_>) -> Option<Date<'_>> {
+pub(super) fn day_first(at: Cursor<'_>) -> Option<Date<'_>> {
     let (day, rest) = at.short()?;
     let rest = rest.skip_words(&["st", "nd", "rd", "th", "di", "de", "of"]);
     let (name, rest) = rest.skip_signs(&['°', 'º', '^', '.', '-', '/', ',']).word()?;
@@ -283,7 +120,7 @@ fn day_first(at: Cursor<'_>) -> Option<Date<'_>> {
 }
 
 /// `November 22, 2022`; only with the year, as `mar 22` may be a Tuesday.
-fn month_first(at: Cursor<'_>) -> Option<Date<'_>> {
+pub(super) fn month_first(at: Cursor<'_>) -> Option<Date<'_>> {
     let (name, rest) = at.word()?;
     let month = month(name)?;
     let (day, rest) = rest.skip_signs(&['.']).short()?;
@@ -294,7 +131,7 @@ fn month_first(at: Cursor<'_>) -> Option<Date<'_>> {
 }
 
 /// `2022-11-22`, `22/11/2022`, `22.11.22`, `22-11-26`: the longer number is the year, else the last.
-fn numbers(at: Cursor<'_>) -> Option<Date<'_>> {
+pub(super) fn numbers(at: Cursor<'_>) -> Option<Date<'_>> {
     let (_, digits, _) = at.number()?;
     let (first, rest) = if digits == 4 {
         let (year, rest) = at.year()?;
@@ -313,10 +150,10 @@ fn numbers(at: Cursor<'_>) -> Option<Date<'_>> {
     Some((first, month, Some(year), rest))
 }
 
-type Time<'t> = (NaiveTime, Option<FixedOffset>, Cursor<'t>);
+pub(super) type Time<'t> = (NaiveTime, Option<FixedOffset>, Cursor<'t>);
 
 /// What may follow a date: `T10:30:00+01:00`, `, ore 12.30`, `10:30 CET`.
-fn time(at: Cursor<'_>) -> Option<Time<'_>> {
+pub(super) fn time(at: Cursor<'_>) -> Option<Time<'_>> {
     let at = at.skip_signs(&[',', '-', '–', '|', '(']);
     let named = at.skip_words(&["t", "ore", "h", "alle", "dalle", "at", "delle"]);
     let named = named.skip_signs(&['.', ':']);
@@ -414,7 +251,7 @@ fn month(word: &str) -> Option<u32> {
 }
 
 /// The weekday that a lower-case word names in Italian or English, in full or by three letters.
-fn weekday(word: &str) -> Option<Weekday> {
+pub(super) fn weekday(word: &str) -> Option<Weekday> {
     let day = match word.trim_end_matches(['ì', 'i']) {
         "lun" | "luned" | "mon" | "monday" => Weekday::Mon,
         "mar" | "marted" | "tue" | "tues" | "tuesday" => Weekday::Tue,

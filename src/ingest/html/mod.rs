@@ -1,83 +1,15 @@
 //! HTML as a flat list of nodes: parsed within bounds, read as plain text, written back in part.
 
+mod fold;
+mod measure;
+
 use std::ops::Range;
 
 use scraper::{ElementRef, Html, Node};
 
-/// How many tags one document may have. What a parser does with hostile nesting grows with the
-/// square of it.
-pub const HTML_TAGS_MAX: usize = 60_000;
-
-/// How many elements may stand open in each other.
-pub const HTML_DEPTH_MAX: usize = 512;
-
-/// A text that is not parsed as HTML, because it could cost its reader too much.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HtmlTooMuch {
-    /// More tags than [`HTML_TAGS_MAX`].
-    #[error("more than {HTML_TAGS_MAX} tags")]
-    Tags,
-    /// Elements nested deeper than [`HTML_DEPTH_MAX`].
-    #[error("elements nested deeper than {HTML_DEPTH_MAX}")]
-    Depth,
-}
-
-/// Elements that never have content (HTML 13.1.2).
-const VOID: [&str; 14] = [
-    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
-    "track", "wbr",
-];
-
-/// Elements whose end tag is often left out, and which a parser closes itself (HTML 13.1.2.4).
-const SELF_CLOSING: [&str; 18] = [
-    "p", "li", "dt", "dd", "option", "optgroup", "tr", "td", "th", "thead", "tbody", "tfoot",
-    "colgroup", "caption", "html", "head", "body", "rt",
-];
-
-/// Whether a text may be parsed as HTML: a look at its tags that is cheaper than any parser. It
-/// takes the tags as they stand; a tree it lets through may still be somewhat deeper, yet its
-/// size is bounded by the number of tags.
-///
-/// # Errors
-/// Which bound it breaks.
-pub fn measure(html: &str) -> Result<(), HtmlTooMuch> {
-    let (mut open, mut tags, mut rest): (Vec<&str>, usize, &str) = (Vec::new(), 0, html);
-    while let Some(at) = rest.find('<') {
-        rest = &rest[at + 1..];
-        if let Some(comment) = rest.strip_prefix("!--") {
-            rest = comment.split_once("-->").map_or("", |(_, after)| after);
-            continue;
-        }
-        let (closes, name) = match rest.strip_prefix('/') {
-            Some(after) => (true, after),
-            None => (false, rest),
-        };
-        let length = name.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(name.len());
-        let (name, after) = name.split_at(length);
-        if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
-            continue;
-        }
-        tags += 1;
-        if tags > HTML_TAGS_MAX {
-            return Err(HtmlTooMuch::Tags);
-        }
-        let is = |listed: &&str| listed.eq_ignore_ascii_case(name);
-        if VOID.iter().any(is) || SELF_CLOSING.iter().any(is) {
-            continue;
-        }
-        if closes {
-            if let Some(at) = open.iter().rposition(|o| o.eq_ignore_ascii_case(name)) {
-                open.truncate(at);
-            }
-        } else if !after.split('>').next().is_some_and(|tag| tag.ends_with('/')) {
-            open.push(name);
-            if open.len() > HTML_DEPTH_MAX {
-                return Err(HtmlTooMuch::Depth);
-            }
-        }
-    }
-    Ok(())
-}
+pub(super) use fold::{Folded, WORD_OCTETS_MAX, escape};
+use measure::VOID;
+pub use measure::{HTML_DEPTH_MAX, HTML_ELEMENTS_MAX, HTML_TAGS_MAX, HtmlTooMuch, measure};
 
 /// A parsed text without what nobody reads (scripts, styles, comments): nodes in document order,
 /// each with the end of its own part of the list.
@@ -188,6 +120,11 @@ impl<'a> Document<'a> {
 
     /// The plain text of a part: white space folded, blocks on lines of their own.
     pub fn text(&self, part: Range<usize>, chars_max: usize) -> String {
+        self.fold(part, chars_max).done()
+    }
+
+    /// The same, while it still knows whether it was cut.
+    pub fn fold(&self, part: Range<usize>, chars_max: usize) -> Folded {
         let mut text = Folded::new(chars_max);
         let mut blocks: Vec<usize> = Vec::new();
         for at in part {
@@ -198,7 +135,7 @@ impl<'a> Document<'a> {
                 Content::Text(written) => text.push(written),
                 Content::Element(element) => match element.value().name() {
                     "br" => text.line(),
-                    "td" | "th" | "img" => text.push(" "),
+                    "td" | "th" | "img" | "time" => text.push(" "),
                     name if is_block(name) => {
                         text.line();
                         blocks.push(self.nodes[at].end);
@@ -206,11 +143,11 @@ impl<'a> Document<'a> {
                     _ => {}
                 },
             }
-            if text.is_full() {
+            if text.is_cut() {
                 break;
             }
         }
-        text.done()
+        text
     }
 
     /// A part as HTML, without the parts that `left_out` names, images, and what is empty then. It
@@ -290,19 +227,6 @@ impl<'a> Written<'a> {
     }
 }
 
-/// Writes a text so that HTML reads it back as it is.
-pub(super) fn escape(text: &str, html: &mut String) {
-    for c in text.chars() {
-        match c {
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '"' => html.push_str("&quot;"),
-            c => html.push(c),
-        }
-    }
-}
-
 fn is_block(name: &str) -> bool {
     matches!(
         name,
@@ -343,73 +267,5 @@ fn is_block(name: &str) -> bool {
             | "thead"
             | "tr"
             | "ul"
-    )
-}
-
-/// A text being folded: one space between words, one line break between blocks, bounded.
-pub(super) struct Folded {
-    text: String,
-    chars: usize,
-    chars_max: usize,
-    gap: Option<char>,
-    cut: bool,
-}
-
-impl Folded {
-    pub fn new(chars_max: usize) -> Self {
-        Self { text: String::new(), chars: 0, chars_max, gap: None, cut: false }
-    }
-
-    /// Adds a text; its white space and control characters become gaps between words.
-    pub fn push(&mut self, text: &str) {
-        for c in text.chars() {
-            if c.is_whitespace() || c.is_control() {
-                self.gap = self.gap.or(Some(' '));
-            } else if !is_invisible(c) {
-                self.add(c);
-            }
-        }
-    }
-
-    /// Ends the line, if there is anything on it.
-    pub fn line(&mut self) {
-        self.gap = Some('\n');
-    }
-
-    fn add(&mut self, c: char) {
-        let gap = self.gap.take().filter(|_| !self.text.is_empty());
-        if self.chars + 1 + usize::from(gap.is_some()) > self.chars_max {
-            self.cut = true;
-            return;
-        }
-        self.chars += 1 + usize::from(gap.is_some());
-        self.text.extend(gap);
-        self.text.push(c);
-    }
-
-    pub fn is_full(&self) -> bool {
-        self.cut
-    }
-
-    /// The text; where it was cut, an ellipsis takes the place of the last word.
-    pub fn done(mut self) -> String {
-        if self.cut {
-            let end = self.text.rfind(char::is_whitespace).unwrap_or(0);
-            // A text of one endless word is cut inside of it.
-            let end = if end == 0 { self.text.len() } else { end };
-            self.text.truncate(end);
-            self.text.push('…');
-        }
-        self.text
-    }
-}
-
-/// Characters without a glyph that reorder or hide what people read (Unicode UAX 9, soft hyphen,
-/// zero widths); joiners stay, as scripts need them.
-fn is_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
     )
 }

@@ -1,4 +1,4 @@
-//! Answers of the demo's pages.
+//! Answers that are pages, with the headers every page has.
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -7,12 +7,14 @@ use serde::Serialize;
 
 /// What a page may load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Policy {
+pub(crate) enum Policy {
     /// Its own style sheet and images.
     Own,
     /// Besides, style attributes and images inside the page: what a mail in a frame of it needs,
     /// for a `srcdoc` frame lives under the policy of the page around it.
     Mail,
+    /// Its own style sheet, and forms that go back to where it came from.
+    Form,
     /// Nothing at all.
     Nothing,
 }
@@ -28,13 +30,17 @@ impl Policy {
                 "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src data:; \
                  base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
             }
+            Policy::Form => {
+                "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; \
+                 frame-ancestors 'none'"
+            }
             Policy::Nothing => "default-src 'none'; frame-ancestors 'none'; sandbox",
         }
     }
 }
 
 /// An answer of `content_type` with the headers every page has.
-pub(super) fn answer(
+pub(crate) fn answer(
     content_type: &'static str,
     policy: Policy,
     body: impl IntoResponse,
@@ -54,7 +60,7 @@ pub(super) fn answer(
 }
 
 /// An HTML page made of a template that stands in `pages`.
-pub(super) fn html(
+pub(crate) fn html(
     pages: &Handlebars<'_>,
     template: &str,
     values: &impl Serialize,
@@ -63,14 +69,14 @@ pub(super) fn html(
     match pages.render(template, values) {
         Ok(body) => answer("text/html; charset=utf-8", policy, body),
         Err(error) => {
-            tracing::error!(%error, template, "a page of the demo could not be rendered");
+            tracing::error!(%error, template, "a page could not be rendered");
             (StatusCode::INTERNAL_SERVER_ERROR, template.to_owned()).into_response()
         }
     }
 }
 
 /// Templates that are embedded and so known to be good.
-pub(super) fn templates<const N: usize>(sources: [(&str, &str); N]) -> Handlebars<'static> {
+pub(crate) fn templates<const N: usize>(sources: [(&str, &str); N]) -> Handlebars<'static> {
     let mut pages = Handlebars::new();
     pages.set_strict_mode(true);
     for (name, source) in sources {

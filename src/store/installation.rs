@@ -1,0 +1,38 @@
+//! The one row about the installation itself.
+
+use crate::model::Timestamp;
+
+use super::value::values;
+use super::{StoreError, Tx, statements};
+
+statements! {
+    MARKS = "SELECT secret_check, applied FROM installation WHERE id = 1";
+    SET_MARKS = "INSERT INTO installation (id, secret_check, applied, created_at)
+        VALUES (1, $1, $2, $3) ON CONFLICT (id) DO UPDATE SET applied = excluded.applied";
+}
+
+/// What a database remembers of its installation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marks {
+    /// Tells whether it was made with this secret.
+    pub secret_check: String,
+    /// Tells which sources and lists of the file were applied last.
+    pub applied: String,
+}
+
+impl Tx<'_> {
+    /// What this database remembers; nothing before it was first used.
+    pub async fn marks(&mut self) -> Result<Option<Marks>, StoreError> {
+        let row = self.row(MARKS, values![]).await?;
+        row.map(|row| {
+            Ok(Marks { secret_check: row.text("secret_check")?, applied: row.text("applied")? })
+        })
+        .transpose()
+    }
+
+    /// Remembers what was applied; the secret's check is kept from the first time.
+    pub async fn set_marks(&mut self, marks: &Marks, now: Timestamp) -> Result<(), StoreError> {
+        self.execute(SET_MARKS, values![&marks.secret_check, &marks.applied, now]).await?;
+        Ok(())
+    }
+}
