@@ -9,7 +9,7 @@
 //! - [`rendering`] makes bytes. It never touches the database.
 //! - [`delivery`] is the outbox and the only room that knows SMTP.
 //! - [`audience`] holds subscribers, subscriptions, consent, suppressions and tokens.
-//! - [`store`] is beneath: statements and transactions. Nothing above it knows which database it is.
+//! - [`store`] is beneath: statements and transactions. Nothing above it knows which database.
 //! - [`installation`] opens what a configuration names, [`round`] lets the rooms work once.
 //! - [`web`], [`cli`] and [`demo`] stand on top and hold no rules of their own.
 //! - [`model`] has the words that all rooms share, [`clock`] the time, [`config`] the settings.

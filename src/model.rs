@@ -1,4 +1,4 @@
-//! The words that all rooms share, as types. Input becomes one of these at the door, or a clear error.
+//! The words that all rooms share, as types. Input becomes one of these at the door, or an error.
 
 use std::fmt;
 use std::str::FromStr;

@@ -111,7 +111,8 @@ enum SourceError {
 /// Polls every source that is due; `only` one, due or not.
 ///
 /// # Errors
-/// Where the database fails. A source that fails is a line of the report, and is polled again later.
+/// Where the database fails. A source that fails is a line of the report, and is polled again
+/// later.
 pub async fn poll(
     installation: &Installation,
     only: Option<&SourceId>,

@@ -32,8 +32,8 @@ pub async fn unsuppress(
 }
 
 /// Erases a person: subscriptions end, address, name, words and consents go; a keyed hash of the
-/// address stays among the suppressions, so that no import brings it back. Gives whether the address
-/// was known.
+/// address stays among the suppressions, so that no import brings it back. Gives whether the
+/// address was known.
 ///
 /// # Errors
 /// Where the database fails.

@@ -63,8 +63,8 @@ impl Keys {
         (expected == given).then_some(subscription)
     }
 
-    /// The left part of the Message-ID of a message: a function of edition and subscriber that tells
-    /// outsiders nothing.
+    /// The left part of the Message-ID of a message: a function of edition and subscriber that
+    /// tells outsiders nothing.
     pub fn message_id(&self, edition: i64, subscriber: i64) -> String {
         let data = [edition.to_be_bytes(), subscriber.to_be_bytes()].concat();
         BASE32_NOPAD.encode(&self.mac("message-id", &data)[..15]).to_ascii_lowercase()

@@ -1,5 +1,5 @@
-//! Joining, changing, leaving. Every change of a subscription pins it where it has been told so far,
-//! so that nothing is told twice and nothing is lost.
+//! Joining, changing, leaving. Every change of a subscription pins it where it has been told so
+//! far, so that nothing is told twice and nothing is lost.
 
 use crate::model::{CadenceId, Language, ListId, PlaceId, Timestamp, TopicId};
 use crate::store::{
@@ -82,7 +82,8 @@ impl Preferences {
 }
 
 /// How far a subscription has been told: its pin, or what its cadence says of those without one.
-/// While an edition is being planned, those that it has decided already have been told up to its cut.
+/// While an edition is being planned, those that it has decided already have been told up to its
+/// cut.
 pub fn told_so_far(subscription: &StoredSubscription, cadence: &CadenceRow) -> i64 {
     match (subscription.cursor, cadence.planning_cut) {
         (Some(pin), _) => pin,
@@ -185,8 +186,8 @@ pub async fn pause(
 }
 
 /// The one way in which a subscription changes. Its cursor is pinned where it has been told so far;
-/// a message of its own that still waits for approval is cancelled when it pauses, leaves or changes
-/// cadence, and then it has been told up to the start of that message's window.
+/// a message of its own that still waits for approval is cancelled when it pauses, leaves or
+/// changes cadence, and then it has been told up to the start of that message's window.
 pub(super) async fn change(
     tx: &mut Tx<'_>,
     held: &StoredSubscription,

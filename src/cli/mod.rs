@@ -92,12 +92,13 @@ pub async fn run(args: Args) -> Result<ExitCode, CliError> {
     }
 }
 
-/// Logs go to standard error, as `RUST_LOG` asks; warnings where it does not.
+/// Logs go to standard error, as `RUST_LOG` asks; warnings where it does not, and of
+/// the database's driver errors alone.
 fn start_logging() {
     use std::io::IsTerminal as _;
     use tracing_subscriber::EnvFilter;
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,sqlx=error"));
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new(format!("warn,{}=error", crate::store::DRIVER)));
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

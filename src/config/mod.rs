@@ -1,11 +1,12 @@
 //! The settings: one TOML file, every key of which can be overridden by the environment.
 //!
 //! What is read here is checked here: a [`Config`] that exists holds ids, addresses, zones and
-//! schedules that can be used. A key that is unknown, a wrong type, a missing file are each an error
-//! of their own that names the place and says what to do.
+//! schedules that can be used. A key that is unknown, a wrong type, a missing file are each an
+//! error of their own that names the place and says what to do.
 
 mod error;
 mod raw;
+mod reader;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -179,7 +180,8 @@ pub struct List {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InDoubt {
-    /// It is sent again, with the same Message-ID: nothing is lost, one may come twice. The default.
+    /// It is sent again, with the same Message-ID: nothing is lost, one may come twice. The
+    /// default.
     #[default]
     Resend,
     /// It is kept until a named person decides.

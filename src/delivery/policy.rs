@@ -9,7 +9,8 @@ use super::smtp::{Failure, FailureKind, Reply, Stage};
 pub const RETRY_SECONDS_FIRST: i64 = 60;
 /// The longest delay between two attempts, in seconds.
 pub const RETRY_SECONDS_MAX: i64 = 4 * 3600;
-/// By how much of itself a delay is moved, so that messages refused together do not return together.
+/// By how much of itself a delay is moved, so that messages refused together do not return
+/// together.
 const JITTER_PERCENT: i64 = 20;
 
 /// Why a claimed message is not sent after all, if so: looked at again at the last moment.

@@ -103,8 +103,8 @@ struct Line {
 }
 
 impl Delivery {
-    /// Delivers what is due now; with `until_empty`, also what becomes due, until nothing is queued,
-    /// sending or deferred. `progress` follows the totals.
+    /// Delivers what is due now; with `until_empty`, also what becomes due, until nothing is
+    /// queued, sending or deferred. `progress` follows the totals.
     ///
     /// # Errors
     /// [`DeliveryError`]: another process delivers from this database, or the database fails.

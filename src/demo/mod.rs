@@ -1,7 +1,7 @@
 //! The demo: the whole way from a news page to the inbox, in one process and without configuration.
 //!
 //! Everything in it is real: a news site that is polled over HTTP, a database in a file, an SMTP
-//! server that takes what is delivered. Only its clock runs faster, so that a day passes in minutes.
+//! server that takes what is delivered. Only its clock runs faster: a day passes in minutes.
 
 pub mod mail_server;
 pub mod mailbox;
@@ -186,8 +186,8 @@ impl Demo {
         Ok(round::once(&self.installation, progress).await?)
     }
 
-    /// One whole cycle on a clock that is stepped: the news are read, the daily editions go out, and
-    /// the immediate ones after their gathering time.
+    /// One whole cycle on a clock that is stepped: the news are read, the daily editions go out,
+    /// and the immediate ones after their gathering time.
     ///
     /// # Errors
     /// Where a part of it fails.

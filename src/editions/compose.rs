@@ -135,8 +135,8 @@ impl<'a> Composer<'a> {
         Ok(tx.intern_variant(self.edition.id, &variant).await?)
     }
 
-    /// Sections in the order of the topics, an entry under the first of its topics that is followed;
-    /// in a section what concerns a followed place first, then the newest.
+    /// Sections in the order of the topics, an entry under the first of its topics that is
+    /// followed; in a section what concerns a followed place first, then the newest.
     fn order<'t>(
         &self,
         window: &Window,
@@ -161,8 +161,9 @@ impl<'a> Composer<'a> {
         sections
     }
 
-    /// The fragments of a variant in their order, made where they are new, and the size of its HTML.
-    /// The first entries are told in full as long as all of it stays under [`HTML_BYTES_MAX`].
+    /// The fragments of a variant in their order, made where they are new, and the size of its
+    /// HTML. The first entries are told in full as long as all of it stays under
+    /// [`HTML_BYTES_MAX`].
     async fn fragments(
         &mut self,
         tx: &mut Tx<'_>,

@@ -1,9 +1,9 @@
 //! Decides who gets what, when.
 //!
 //! The rule of "who gets what" stands in [`wants()`]; [`Planner`] carries it out for groups of
-//! subscriptions, in chunks; [`Composer`](compose) puts variants together. The room reads items,
-//! matches and subscriptions, and writes the stream, cadences, editions and new messages. It renders
-//! through `rendering` and never speaks SMTP.
+//! subscriptions, in chunks; `compose.rs` puts variants together. The room reads the stream,
+//! matches and subscriptions, and writes cadences, editions and new messages. It renders through
+//! `rendering` and never speaks SMTP.
 
 mod approving;
 mod compose;

@@ -1,11 +1,11 @@
 //! Plans editions: opens what is due, decides its subscriptions in chunks, moves the cut.
 //!
-//! Each chunk is one transaction that decides a slice of subscriptions and remembers that it did, so
-//! planning may be killed at any moment and goes on where it was. Subscriptions without a pin are
-//! decided in order of their ids; how far is written on the cadence's row, which every change of a
-//! subscription reads, so that a change knows whether it comes before or after the decision.
-//! Subscriptions with a pin move it to the cut as they are decided. The last look, for subscriptions
-//! that came between, and the move of the cut are one transaction.
+//! Each chunk is one transaction that decides a slice of subscriptions and remembers that it did,
+//! so planning may be killed at any moment and goes on where it was. Subscriptions without a pin
+//! are decided in order of their ids; how far is written on the cadence's row, which every change
+//! of a subscription reads, so that a change knows whether it comes before or after the decision.
+//! Subscriptions with a pin move it to the cut as they are decided. The last look, for
+//! subscriptions that came between, and the move of the cut are one transaction.
 
 use std::collections::HashMap;
 
@@ -55,8 +55,8 @@ pub enum Step {
 }
 
 impl<'a> Planner<'a> {
-    /// Plans every edition that is due, and those that were begun; gives them in order. Each cadence
-    /// has one at most.
+    /// Plans every edition that is due, and those that were begun; gives them in order. Each
+    /// cadence has one at most.
     ///
     /// # Errors
     /// [`PlanError`]; what was decided before stays.
@@ -149,8 +149,8 @@ impl<'a> Planner<'a> {
         Ok(begun.then_some(edition))
     }
 
-    /// Opens and plans the next edition of a cadence inside one transaction, for a look at it. Nobody
-    /// commits that transaction, so it is exactly what would happen, and nothing happens.
+    /// Opens and plans the next edition of a cadence inside one transaction, for a look at it.
+    /// Nobody commits that transaction, so it is exactly what would happen, and nothing happens.
     ///
     /// # Errors
     /// As planning itself.
@@ -286,7 +286,8 @@ impl<'a> Planning<'a> {
             return Ok(Step::Done);
         }
         let chunk = self.planner.chunk;
-        // Without new entries there is nothing to decide for those who have been told up to the cut.
+        // Without new entries there is nothing to decide for those who have been told up to the
+        // cut.
         if row.decided_until < ALL_DECIDED && self.edition.since < self.edition.cut {
             let after = row.decided_until;
             match tx.next_unpinned(&list, &cadence, after, chunk).await? {

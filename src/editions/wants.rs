@@ -1,9 +1,9 @@
 //! Who gets what: the rule, once.
 //!
 //! A subscription wants an entry when a followed word is in it, or when its topics (or all) and its
-//! places meet the entry's; and the list carried the entry's source when the entry got its position;
-//! and the item is neither withdrawn nor past its deadline. Of an item's several entries in a window
-//! the latest counts.
+//! places meet the entry's; and the list carried the entry's source when the entry got its
+//! position; and the item is neither withdrawn nor past its deadline. Of an item's several entries
+//! in a window the latest counts.
 
 use std::collections::BTreeMap;
 
@@ -73,7 +73,8 @@ pub fn wants(profile: &Profile, words: &[i64], candidate: &Candidate) -> Option<
     (!words.is_empty()).then(|| Reason { words: words.to_vec(), ..Reason::default() })
 }
 
-/// Of the candidates after a position, ordered by position, those that count: of each item the latest.
+/// Of the candidates after a position, ordered by position, those that count: of each item the
+/// latest.
 pub fn latest(candidates: &[Candidate], since: i64) -> Vec<usize> {
     let mut newest = BTreeMap::new();
     for (index, candidate) in candidates.iter().enumerate() {

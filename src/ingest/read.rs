@@ -64,7 +64,8 @@ impl ReadError {
                 "look at the page's source: the layout may have changed since the selector was made"
             }
             Self::NoList => {
-                "name the selectors under [source.page]: item, and title, date, link, body inside it"
+                "name the selectors under [source.page]: item, and inside it title, date, link, \
+                 body"
             }
         }
     }

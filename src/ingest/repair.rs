@@ -354,7 +354,7 @@ fn last_word(written: &str) -> &str {
 
 /// The characters of a document (XML 1.0 2.2).
 fn is_xml(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
 /// The tag of RSS with a version that is read: each is compatible with those before it.

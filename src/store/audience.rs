@@ -473,7 +473,8 @@ impl Tx<'_> {
     }
 
     /// Drops at most `limit` pins that say what the cadence's cut says; gives how many. While an
-    /// edition is being planned none is dropped: its two groups of subscriptions stay what they are.
+    /// edition is being planned none is dropped: its two groups of subscriptions stay what they
+    /// are.
     pub async fn drop_pins(
         &mut self,
         list: &ListId,

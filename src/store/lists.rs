@@ -161,7 +161,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Lets a list offer a cadence, told up to the stream's present head; or gives it a new schedule.
+    /// Lets a list offer a cadence, told up to the stream's present head; or gives it a new
+    /// schedule.
     pub async fn upsert_cadence(
         &mut self,
         list: &ListId,

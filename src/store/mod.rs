@@ -2,7 +2,7 @@
 //!
 //! A statement is a constant with `$1` parameters, declared by `statements!` in the file of the
 //! table it is about, in the SQL that SQLite and PostgreSQL share. What an engine needs in its own
-//! words stands in [`sqlite`]. Instants are seconds, flags are 0 and 1, ids are integers or text,
+//! words stands in `sqlite.rs`. Instants are seconds, flags are 0 and 1, ids are integers or text,
 //! lists are JSON text: types that both engines have.
 
 mod audience;
@@ -61,13 +61,17 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
     .concat()
 }
 
+/// What the database's driver calls itself in logs.
+pub const DRIVER: &str = "sqlx";
+
 /// A database, opened.
 #[derive(Clone, Debug)]
 pub struct Store {
     engine: sqlite::Sqlite,
 }
 
-/// A transaction: everything in it happens, or nothing. Dropped without [`Tx::commit`], nothing did.
+/// A transaction: everything in it happens, or nothing. Dropped without [`Tx::commit`], nothing
+/// did.
 #[derive(Debug)]
 pub struct Tx<'a> {
     inner: sqlx::Transaction<'a, sqlx::Sqlite>,
@@ -77,8 +81,8 @@ impl Store {
     /// Opens the database of a `sqlite://` address, making the file where there is none.
     ///
     /// # Errors
-    /// [`StoreError::Address`] for an address of another kind, [`StoreError::Unreachable`] where the
-    /// file cannot be opened.
+    /// [`StoreError::Address`] for an address of another kind, [`StoreError::Unreachable`] where
+    /// the file cannot be opened.
     pub async fn open(url: &str, durability: Durability) -> Result<Self, StoreError> {
         Ok(Self { engine: sqlite::Sqlite::open(url, durability).await? })
     }

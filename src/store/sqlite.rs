@@ -9,8 +9,8 @@ use sqlx::{Executor, Sqlite as Engine, SqlitePool, Transaction};
 
 use super::{StoreError, statements};
 
-// Bulk writes: one parameter carries a JSON list, which each engine unfolds in its own words. Claims
-// need no more than that here, where a writing transaction is alone.
+// Bulk writes: one parameter carries a JSON list, which each engine unfolds in its own words.
+// Claims need no more than that here, where a writing transaction is alone.
 statements! {
     CLAIM = "UPDATE message SET state = 'sending', attempts = attempts + 1, worker_id = $2
         WHERE id IN (SELECT value FROM json_each($1))";

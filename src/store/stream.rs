@@ -153,7 +153,8 @@ impl Tx<'_> {
         row.map(|row| Ok((row.int("item_id")?, row.text("title")?))).transpose()
     }
 
-    /// The positions at which an item stands in the stream: position, revision, reason, source, time.
+    /// The positions at which an item stands in the stream: position, revision, reason, source,
+    /// time.
     pub async fn entries_of_item(
         &mut self,
         item: i64,

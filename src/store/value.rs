@@ -1,4 +1,4 @@
-//! Values on their way into statements, and rows on their way out: the four types both engines share.
+//! Values on their way into statements, and rows on their way out, in types both engines share.
 
 use std::str::FromStr;
 

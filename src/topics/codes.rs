@@ -90,7 +90,8 @@ fn code_at(
                 .then(|| (CodeKind::Measure, number.folded.clone(), at + 2))
         }
         "missione" => mission(tokens, at),
-        // `1.4.4 Adozione SPID CIE - Comuni`: calls for the digital measures begin with their number.
+        // `1.4.4 Adozione SPID CIE - Comuni`: calls for the digital measures begin with their
+        // number.
         number if at == 0 && field == Field::Title && is_digital(number) => {
             Some((CodeKind::Measure, number.to_owned(), 1))
         }

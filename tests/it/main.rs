@@ -18,4 +18,5 @@ mod places;
 mod program;
 mod rendering;
 mod smtp;
+mod tidy;
 mod topics;

@@ -130,7 +130,8 @@ pub(super) fn month_first(at: Cursor<'_>) -> Option<Date<'_>> {
     Some((day, month, i32::try_from(year).ok(), after))
 }
 
-/// `2022-11-22`, `22/11/2022`, `22.11.22`, `22-11-26`: the longer number is the year, else the last.
+/// `2022-11-22`, `22/11/2022`, `22.11.22`, `22-11-26`: the longer number is the year, else the
+/// last.
 pub(super) fn numbers(at: Cursor<'_>) -> Option<Date<'_>> {
     let (_, digits, _) = at.number()?;
     let (first, rest) = if digits == 4 {

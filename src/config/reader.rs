@@ -1,0 +1,310 @@
+//! From written values to checked ones: each becomes what it stands for, or a clear error.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use url::Url;
+
+use super::raw::{RawCadence, RawConfig, RawList, RawSite, RawSmtp, RawSource};
+use super::{
+    Config, ConfigError, Delivery, EVERY_SECONDS, List, SECRET_OCTETS_MIN, Secret, Site, Smtp,
+    Source, SourceSettings, parse_every,
+};
+use crate::audience::Mailbox;
+use crate::editions::Schedule;
+use crate::model::{CadenceId, Language};
+
+/// The cadence that has no hour: its value is `true` or `false`.
+const IMMEDIATE: &str = "immediate";
+
+/// What turns written values into checked ones, and knows which file they stand in.
+pub(super) struct Reader<'a> {
+    file: &'a Path,
+    folder: &'a Path,
+}
+
+impl<'a> Reader<'a> {
+    /// Relative files are looked for beside the configuration file.
+    pub(super) fn new(file: &'a Path) -> Self {
+        Self { file, folder: file.parent().unwrap_or(Path::new("")) }
+    }
+    fn invalid(&self, key: &str, value: &str, what: impl ToString, hint: &str) -> ConfigError {
+        ConfigError::Invalid {
+            file: self.file.to_owned(),
+            key: key.to_owned(),
+            value: value.to_owned(),
+            what: what.to_string(),
+            hint: hint.to_owned(),
+        }
+    }
+
+    pub(super) fn config(&self, raw: RawConfig) -> Result<Config, ConfigError> {
+        if raw.dkim.is_some() {
+            return Err(self.invalid(
+                "dkim",
+                "…",
+                "this version does not sign mail itself",
+                "let your relay sign, and take the [dkim] section out",
+            ));
+        }
+        let sources = raw.source.into_iter().map(|source| self.source(source));
+        let sources: Vec<Source> = sources.collect::<Result<_, _>>()?;
+        let lists = raw.list.into_iter().map(|list| self.list(list, &sources));
+        let lists: Vec<List> = lists.collect::<Result<_, _>>()?;
+        self.unique("source", sources.iter().map(|source| source.id.as_str()))?;
+        self.unique("list", lists.iter().map(|list| list.id.as_str()))?;
+        Ok(Config {
+            site: self.site(raw.site)?,
+            database_url: self.database(&raw.database.url),
+            listen: self.listen(raw.web.listen)?,
+            smtp: raw.smtp.map(|smtp| self.smtp(smtp)).transpose()?,
+            delivery: Delivery { durability: raw.delivery.durability },
+            topics_file: raw.topics.file.map(|file| self.folder.join(file)),
+            places_file: raw.places.file.map(|file| self.folder.join(file)),
+            sources,
+            lists,
+        })
+    }
+
+    fn unique<'i>(
+        &self,
+        what: &str,
+        ids: impl Iterator<Item = &'i str>,
+    ) -> Result<(), ConfigError> {
+        let mut seen = std::collections::BTreeSet::new();
+        for id in ids {
+            if !seen.insert(id) {
+                let key = format!("{what}.id");
+                return Err(self.invalid(
+                    &key,
+                    id,
+                    "two have the same id",
+                    "give each an id of its own",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn site(&self, raw: RawSite) -> Result<Site, ConfigError> {
+        if raw.name.trim().is_empty() || raw.name.chars().any(char::is_control) {
+            let hint = "write the name of the public body, as people read it in every mail";
+            return Err(self.invalid("site.name", &raw.name, "this is no name", hint));
+        }
+        let key = "site.public_url";
+        let url = raw.public_url.trim_end_matches('/').to_owned();
+        match Url::parse(&url) {
+            Ok(parsed) if matches!(parsed.scheme(), "http" | "https") && parsed.has_host() => {}
+            _ => {
+                let hint = "write where the pages will be, such as https://news.comune.example.it";
+                return Err(self.invalid(key, &raw.public_url, "this is no web address", hint));
+            }
+        }
+        let locale: Language = raw.locale.parse().map_err(|_| {
+            let what = "no such language";
+            self.invalid("site.locale", &raw.locale, what, "write \"it\" or \"en\"")
+        })?;
+        let timezone = raw.timezone.parse().map_err(|_| {
+            let hint = "write a name of the IANA list, such as \"Europe/Rome\"";
+            self.invalid("site.timezone", &raw.timezone, "no such time zone", hint)
+        })?;
+        let secret = self.secret("site.secret", raw.secret, raw.secret_file)?;
+        let secret = secret.as_deref().and_then(Secret::new).ok_or_else(|| {
+            let what = format!("it must be there and have {SECRET_OCTETS_MIN} characters at least");
+            let hint = "put 64 random characters there, or their file into secret_file; \
+                        `banditore init` makes some";
+            self.invalid("site.secret", "…", what, hint)
+        })?;
+        Ok(Site { name: raw.name, public_url: url, locale, timezone, secret })
+    }
+
+    /// A text that may stand in the file or in a file of its own.
+    fn secret(
+        &self,
+        key: &str,
+        text: Option<String>,
+        file: Option<PathBuf>,
+    ) -> Result<Option<String>, ConfigError> {
+        match (text, file) {
+            (text, None) => Ok(text),
+            (Some(_), Some(_)) => Err(self.invalid(
+                key,
+                "…",
+                "both the text and its file are given",
+                "keep one of the two",
+            )),
+            (None, Some(file)) => {
+                let file = self.folder.join(file);
+                let text = std::fs::read_to_string(&file).map_err(|cause| {
+                    ConfigError::Unreadable { file: file.clone(), cause: cause.to_string() }
+                })?;
+                Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+            }
+        }
+    }
+
+    fn listen(&self, text: String) -> Result<String, ConfigError> {
+        let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+        if port.is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
+            return Ok(text);
+        }
+        let hint = "write an address of this machine and a port, such as \"127.0.0.1:8025\"";
+        Err(self.invalid("web.listen", &text, "this is no address with a port", hint))
+    }
+
+    fn database(&self, url: &str) -> String {
+        let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
+        match path {
+            Some(path) if !path.is_empty() => {
+                format!("sqlite://{}", self.folder.join(path).display())
+            }
+            _ => url.to_owned(),
+        }
+    }
+
+    fn smtp(&self, raw: RawSmtp) -> Result<Smtp, ConfigError> {
+        const CONNECTIONS: std::ops::RangeInclusive<u32> = 1..=200;
+        if !CONNECTIONS.contains(&raw.connections) {
+            let value = raw.connections.to_string();
+            let hint = "write a number from 1 to 200; 10 suits most relays";
+            return Err(self.invalid("smtp.connections", &value, "out of bounds", hint));
+        }
+        let is_address = raw.host.parse::<std::net::IpAddr>().is_ok();
+        if !is_address && url::Host::parse(&raw.host).is_err() {
+            let hint = "write the name or the address of your relay";
+            return Err(self.invalid("smtp.host", &raw.host, "this is no host", hint));
+        }
+        if raw.port == 0 {
+            let hint = "write the port of your relay: 25, 465 or 587 on most";
+            return Err(self.invalid("smtp.port", "0", "there is no such port", hint));
+        }
+        if raw.messages_per_second == Some(0) {
+            let hint = "leave the key out for no limit";
+            return Err(self.invalid(
+                "smtp.messages_per_second",
+                "0",
+                "nothing would go out",
+                hint,
+            ));
+        }
+        Ok(Smtp {
+            host: raw.host,
+            port: raw.port,
+            tls: raw.tls,
+            username: raw.username,
+            password: self.secret("smtp.password", raw.password, raw.password_file)?,
+            connections: raw.connections as usize,
+            messages_per_second: raw.messages_per_second,
+        })
+    }
+
+    fn source(&self, raw: RawSource) -> Result<Source, ConfigError> {
+        let id = raw.id.parse().map_err(|cause| {
+            let hint = "small letters, digits and hyphens, such as \"comune-news\"";
+            self.invalid("source.id", &raw.id, cause, hint)
+        })?;
+        let every_seconds = parse_every(&raw.every).ok_or_else(|| {
+            let what = format!("from {} s to 7 days", EVERY_SECONDS.start());
+            self.invalid("source.every", &raw.every, what, "write it as \"15m\", \"2h\" or \"1d\"")
+        })?;
+        Ok(Source {
+            id,
+            url: self.source_url(&raw.url)?,
+            settings: SourceSettings {
+                kind: raw.kind,
+                every_seconds,
+                allow_private_network: raw.allow_private_network,
+                page: raw.page,
+            },
+        })
+    }
+
+    fn source_url(&self, text: &str) -> Result<Url, ConfigError> {
+        let invalid = |what: &str| {
+            let hint = "write an address that begins with https://, http:// or file:";
+            self.invalid("source.url", text, what, hint)
+        };
+        // A file without a slash in front is beside the configuration file.
+        if let Some(path) = text.strip_prefix("file:").filter(|path| !path.starts_with('/')) {
+            let path = std::path::absolute(self.folder.join(path));
+            let url = path.ok().and_then(|path| Url::from_file_path(path).ok());
+            return url.ok_or_else(|| invalid("no such path can be"));
+        }
+        let url = Url::parse(text).map_err(|cause| invalid(&cause.to_string()))?;
+        match url.scheme() {
+            "http" | "https" | "file" => Ok(url),
+            _ => Err(invalid("sources are read over http, https, or from a file")),
+        }
+    }
+
+    fn list(&self, raw: RawList, sources: &[Source]) -> Result<List, ConfigError> {
+        let id = raw.id.parse().map_err(|cause| {
+            let hint = "small letters, digits and hyphens, such as \"residents\"";
+            self.invalid("list.id", &raw.id, cause, hint)
+        })?;
+        let from: Mailbox = raw.from.parse().map_err(|cause| {
+            let hint = "write it as \"Name <news@comune.example.it>\", or the address alone";
+            self.invalid("list.from", &raw.from, cause, hint)
+        })?;
+        if !raw.quiet.is_empty() {
+            return Err(self.invalid(
+                "list.quiet",
+                &raw.quiet.join(", "),
+                "this version has no quiet ranges yet",
+                "take the key out",
+            ));
+        }
+        let carried = raw.sources.iter().map(|name| {
+            let known = sources.iter().find(|source| source.id.as_str() == name);
+            known.map(|source| source.id.clone()).ok_or_else(|| {
+                let hint = "name the id of a [[source]], or leave sources = [] for all";
+                self.invalid("list.sources", name, "there is no such source", hint)
+            })
+        });
+        let sources = carried.collect::<Result<_, _>>()?;
+        Ok(List {
+            id,
+            name: raw.name,
+            from,
+            public: raw.public,
+            sources,
+            in_doubt: raw.in_doubt,
+            approval: raw.approval,
+            cadences: self.cadences(raw.cadences)?,
+        })
+    }
+
+    fn cadences(
+        &self,
+        raw: BTreeMap<String, RawCadence>,
+    ) -> Result<BTreeMap<CadenceId, Schedule>, ConfigError> {
+        let mut cadences = BTreeMap::new();
+        for (name, value) in raw {
+            let key = format!("list.cadences.{name}");
+            let id: CadenceId = name.parse().map_err(|cause| {
+                let hint = "small letters, digits and hyphens, such as \"daily\"";
+                self.invalid("list.cadences", &name, cause, hint)
+            })?;
+            let schedule = match value {
+                RawCadence::Offered(false) => continue,
+                RawCadence::Offered(true) if name == IMMEDIATE => Schedule::Immediate,
+                RawCadence::Cron(cron) if name != IMMEDIATE => Schedule::parse(&cron)
+                    .map_err(|error| self.invalid(&key, &cron, &error, error.hint()))?,
+                RawCadence::Cron(cron) => {
+                    let what = "news go out as they come; there is no hour";
+                    return Err(self.invalid(&key, &cron, what, "write true or false"));
+                }
+                RawCadence::Offered(true) => {
+                    let hint = "write a cron expression, such as \"0 0 7 * * *\" for 7 o'clock";
+                    return Err(self.invalid(&key, "true", "at which hour?", hint));
+                }
+            };
+            cadences.insert(id, schedule);
+        }
+        if cadences.is_empty() {
+            let hint = "offer one at least, such as daily = \"0 0 7 * * *\"";
+            return Err(self.invalid("list.cadences", "{}", "the list offers nothing", hint));
+        }
+        Ok(cadences)
+    }
+}
