@@ -131,12 +131,7 @@ pub async fn import(
     now: Timestamp,
     mut progress: impl FnMut(u64),
 ) -> Result<ImportReport, ImportError> {
-    let mut text = Vec::new();
-    let read = file.take(FILE_OCTETS_MAX + 1).read_to_end(&mut text);
-    let octets = read.map_err(ImportError::Unreadable)?;
-    if octets as u64 > FILE_OCTETS_MAX {
-        return Err(ImportError::TooLarge);
-    }
+    let text = read_file(file)?;
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter(text))
@@ -195,6 +190,16 @@ pub async fn import(
         progress(report.rows);
     }
     Ok(report)
+}
+
+fn read_file(file: impl Read) -> Result<Vec<u8>, ImportError> {
+    let mut text = Vec::new();
+    let read = file.take(FILE_OCTETS_MAX + 1).read_to_end(&mut text);
+    let octets = read.map_err(ImportError::Unreadable)?;
+    if octets as u64 > FILE_OCTETS_MAX {
+        return Err(ImportError::TooLarge);
+    }
+    Ok(text)
 }
 
 impl ImportReport {

@@ -450,8 +450,8 @@ impl Tx<'_> {
     }
 
     /// Writes the messages of a slice whose groups have a variant; gives how many. What is written
-    /// already stays. They are due since their slot, not since the moment at which they are written:
-    /// the clock of the next command (`--at`) may stand a little before it.
+    /// already stays. They are due since their slot, not since they were written: the clock of the
+    /// next command (`--at`) may stand a little before that.
     pub async fn write_messages(
         &mut self,
         slice: &Slice<'_>,
