@@ -181,7 +181,7 @@ impl Installation {
         for source in named {
             let settings = serde_json::to_string(&source.settings)
                 .expect("settings that were read from text can be written to text");
-            tx.upsert_source(&source.id, source.url.as_str(), &settings, true, now).await?;
+            tx.upsert_source(&source.id, source.url.as_str(), &settings, true).await?;
         }
         Ok(())
     }

@@ -21,6 +21,8 @@ pub const FILE_OCTETS_MAX: u64 = 512 << 20;
 pub const REFUSED_SHOWN_MAX: usize = 10_000;
 /// The most words or phrases that one subscription follows.
 pub const WORDS_MAX: usize = 10;
+/// The most characters of a column's name that an error shows.
+const COLUMN_CHARS_SHOWN_MAX: usize = 40;
 /// The columns that are known; only the first must be there.
 pub const COLUMNS: [&str; 7] =
     ["email", "name", "topics", "places", "words", "cadence", "language"];
@@ -83,7 +85,10 @@ pub enum ImportError {
     /// A column that means nothing here.
     #[error("the column {0:?} is not known")]
     UnknownColumn(String),
-    /// The file cannot be read as CSV at all.
+    /// The file cannot be read at all.
+    #[error("the file cannot be read: {0}")]
+    Unreadable(#[source] std::io::Error),
+    /// The file cannot be read as CSV.
     #[error("line {line}: the file cannot be read as CSV: {what}")]
     Csv {
         /// Where.
@@ -126,12 +131,7 @@ pub async fn import(
     now: Timestamp,
     mut progress: impl FnMut(u64),
 ) -> Result<ImportReport, ImportError> {
-    let mut text = Vec::new();
-    let read = file.take(FILE_OCTETS_MAX + 1).read_to_end(&mut text);
-    let octets = read.map_err(|cause| ImportError::Csv { line: 1, what: cause.to_string() })?;
-    if octets as u64 > FILE_OCTETS_MAX {
-        return Err(ImportError::TooLarge);
-    }
+    let text = read_file(file)?;
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter(text))
@@ -192,6 +192,16 @@ pub async fn import(
     Ok(report)
 }
 
+fn read_file(file: impl Read) -> Result<Vec<u8>, ImportError> {
+    let mut text = Vec::new();
+    let read = file.take(FILE_OCTETS_MAX + 1).read_to_end(&mut text);
+    let octets = read.map_err(ImportError::Unreadable)?;
+    if octets as u64 > FILE_OCTETS_MAX {
+        return Err(ImportError::TooLarge);
+    }
+    Ok(text)
+}
+
 impl ImportReport {
     fn refuse(&mut self, line: u64, reason: String) {
         self.refused_rows += 1;
@@ -223,8 +233,11 @@ fn delimiter(text: &[u8]) -> u8 {
 }
 
 fn columns(header: &csv::ByteRecord) -> Result<BTreeMap<&'static str, usize>, ImportError> {
-    let names: Vec<String> =
-        header.iter().map(|name| String::from_utf8_lossy(name).to_lowercase()).collect();
+    let name = |octets: &[u8]| {
+        let name = String::from_utf8_lossy(octets).to_lowercase();
+        name.chars().take(COLUMN_CHARS_SHOWN_MAX).collect::<String>()
+    };
+    let names: Vec<String> = header.iter().map(name).collect();
     let mut columns = BTreeMap::new();
     for (index, name) in names.iter().enumerate() {
         let known = COLUMNS.into_iter().find(|column| column == name);
@@ -251,15 +264,18 @@ fn read_row(
 ) -> Result<Wanted, String> {
     let field = |column: &str| -> Result<&str, String> {
         let octets = columns.get(column).and_then(|index| record.get(*index)).unwrap_or_default();
-        std::str::from_utf8(octets).map_err(|_| format!("{column}: not UTF-8"))
+        let text = std::str::from_utf8(octets).map_err(|_| format!("{column}: not UTF-8"))?;
+        // A quote that is not closed takes the rows below it into its field.
+        if text.chars().any(char::is_control) {
+            return Err(format!("{column}: a line break is in it; is a quote left open?"));
+        }
+        Ok(text)
     };
     let address: EmailAddress =
         field("email")?.parse().map_err(|cause: super::InvalidAddress| cause.to_string())?;
     let name = Some(field("name")?).filter(|name| !name.is_empty());
-    if name.is_some_and(|name| {
-        name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control)
-    }) {
-        return Err("name: too long, or with line breaks".to_owned());
+    if name.is_some_and(|name| name.chars().count() > NAME_CHARS_MAX) {
+        return Err(format!("name: more than {NAME_CHARS_MAX} characters"));
     }
     let parts = |text: &'static str| -> Result<Vec<String>, String> {
         let parts = field(text)?.split([';', '|']).map(str::trim);

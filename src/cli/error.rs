@@ -170,6 +170,12 @@ impl From<ImportError> for CliError {
     fn from(error: ImportError) -> Self {
         match error {
             ImportError::Store(error) => error.into(),
+            error @ ImportError::Unreadable(_) => {
+                Self::usage(chain(&error), "name a CSV file that this user may read")
+            }
+            error @ (ImportError::TooLong | ImportError::TooLarge) => {
+                Self::failed(chain(&error), "cut it into several, each with the first line")
+            }
             error => Self::failed(
                 chain(&error),
                 "the first line names the columns: email, name, topics, places, words, cadence, \

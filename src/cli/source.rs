@@ -209,7 +209,7 @@ async fn list(context: &Context, json: bool) -> Result<ExitCode, CliError> {
             "last_poll": time(source.polled_at),
             "last_success": time(source.succeeded_at),
             "last_change": time(source.changed_at),
-            "next_poll": time(Some(source.next_poll_at)),
+            "next_poll": time(Some(source.next_poll_at).filter(|next| next.0 > 0)),
             "failures": source.failures,
             "last_error": source.last_error,
         }));
@@ -256,7 +256,7 @@ async fn add(
     };
     let settings = serde_json::to_string(&settings)
         .map_err(|error| CliError::failed(error.to_string(), ""))?;
-    tx.upsert_source(id, url.as_str(), &settings, false, installation.clock.now()).await?;
+    tx.upsert_source(id, url.as_str(), &settings, false).await?;
     tx.commit().await?;
     print(&format!("source {id} is polled from now on\n"))?;
     Ok(ExitCode::SUCCESS)

@@ -56,7 +56,7 @@ impl<'a> Reader<'a> {
         Ok(Config {
             site: self.site(raw.site)?,
             database_url: self.database(&raw.database.url),
-            listen: raw.web.listen,
+            listen: self.listen(raw.web.listen)?,
             smtp: raw.smtp.map(|smtp| self.smtp(smtp)).transpose()?,
             delivery: Delivery { durability: raw.delivery.durability },
             topics_file: raw.topics.file.map(|file| self.folder.join(file)),
@@ -143,6 +143,15 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn listen(&self, text: String) -> Result<String, ConfigError> {
+        let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+        if port.is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
+            return Ok(text);
+        }
+        let hint = "write an address of this machine and a port, such as \"127.0.0.1:8025\"";
+        Err(self.invalid("web.listen", &text, "this is no address with a port", hint))
+    }
+
     fn database(&self, url: &str) -> String {
         let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
         match path {
@@ -159,6 +168,15 @@ impl<'a> Reader<'a> {
             let value = raw.connections.to_string();
             let hint = "write a number from 1 to 200; 10 suits most relays";
             return Err(self.invalid("smtp.connections", &value, "out of bounds", hint));
+        }
+        let is_address = raw.host.parse::<std::net::IpAddr>().is_ok();
+        if !is_address && url::Host::parse(&raw.host).is_err() {
+            let hint = "write the name or the address of your relay";
+            return Err(self.invalid("smtp.host", &raw.host, "this is no host", hint));
+        }
+        if raw.port == 0 {
+            let hint = "write the port of your relay: 25, 465 or 587 on most";
+            return Err(self.invalid("smtp.port", "0", "there is no such port", hint));
         }
         if raw.messages_per_second == Some(0) {
             let hint = "leave the key out for no limit";

@@ -33,7 +33,7 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WhyStep {
     /// Which: `item`, `entry`, `subscription`, `source`, `topics`, `places`, `words`, `window`,
-    /// `suppression`, `edition`, `message`, `attempt`.
+    /// `address`, `edition`, `message`, `attempt`.
     pub step: &'static str,
     /// Whether it holds.
     pub holds: bool,
@@ -97,8 +97,9 @@ pub async fn explain(
         chain.steps = common.clone();
         let mut verdict = chain.subscription(tx, &entries, &subscription).await?;
         if let (Verdict::WillBeTold, Some(held)) = (verdict, &suppression) {
-            let detail = format!("the address must not be written to ({})", held.cause);
-            chain.add("suppression", false, detail);
+            // A message on its way is cancelled when it is claimed.
+            let detail = format!("must not be written to: {} ({})", held.cause, held.reason);
+            chain.add("address", false, detail);
             verdict = Verdict::NotTold;
         }
         let steps = std::mem::take(&mut chain.steps);

@@ -13,7 +13,7 @@ use crate::config::Site;
 use crate::model::{CadenceId, ListId, Timestamp};
 use crate::rendering::Templates;
 use crate::store::{
-    CadenceRow, ChunkCounts, EditionRow, GroupKey, ListRow, NewEdition, Profile, Slice, Store, Tx,
+    CadenceRow, ChunkCounts, EditionRow, GroupKey, NewEdition, Profile, Slice, Store, Tx,
 };
 use crate::topics::Rules;
 

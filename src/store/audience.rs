@@ -552,13 +552,3 @@ impl StoredSubscription {
         })
     }
 }
-
-impl Suppression {
-    fn read(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            cause: row.text("cause")?,
-            reason: row.text("reason")?,
-            since: row.time("since")?,
-        })
-    }
-}

@@ -76,7 +76,8 @@ statements! {
         GROUP BY s.profile_id, s.cursor, coalesce(h.words, '')";
     WRITE_UNPINNED = "INSERT INTO message (edition_id, subscriber_id, subscription_id, profile_id,
             variant_id, window_start, state, next_try_at, expires_at, created_at)
-        SELECT $3, s.subscriber_id, s.id, s.profile_id, g.variant_id, $4, $7, $8, $9, $8
+        SELECT $3, s.subscriber_id, s.id, s.profile_id, g.variant_id, $4, $7,
+            (SELECT slot_at FROM edition WHERE id = $3), $9, $8
         FROM subscription s
         JOIN subscriber p ON p.id = s.subscriber_id
         LEFT JOIN suppression x ON x.address_hash = p.address_hash
@@ -89,7 +90,8 @@ statements! {
         ON CONFLICT (edition_id, subscriber_id) DO NOTHING";
     WRITE_PINNED = "INSERT INTO message (edition_id, subscriber_id, subscription_id, profile_id,
             variant_id, window_start, state, next_try_at, expires_at, created_at)
-        SELECT $3, s.subscriber_id, s.id, s.profile_id, g.variant_id, s.cursor, $7, $8, $9, $8
+        SELECT $3, s.subscriber_id, s.id, s.profile_id, g.variant_id, s.cursor, $7,
+            (SELECT slot_at FROM edition WHERE id = $3), $9, $8
         FROM subscription s
         JOIN subscriber p ON p.id = s.subscriber_id
         LEFT JOIN suppression x ON x.address_hash = p.address_hash
@@ -468,7 +470,8 @@ impl Tx<'_> {
     }
 
     /// Writes the messages of a slice whose groups have a variant; gives how many. What is written
-    /// already stays.
+    /// already stays. They are due since their slot, not since they were written: the clock of the
+    /// next command (`--at`) may stand a little before that.
     pub async fn write_messages(
         &mut self,
         slice: &Slice<'_>,

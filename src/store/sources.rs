@@ -7,7 +7,7 @@ use super::{StoreError, Tx, statements};
 
 statements! {
     UPSERT_SOURCE = "INSERT INTO source (id, url, settings_json, from_file, next_poll_at)
-        VALUES ($1, $2, $3, $4, $5)
+        VALUES ($1, $2, $3, $4, 0)
         ON CONFLICT (id) DO UPDATE SET url = excluded.url, settings_json = excluded.settings_json,
             from_file = excluded.from_file, removed_at = NULL,
             baseline_at = CASE WHEN source.url = excluded.url AND source.removed_at IS NULL
@@ -192,18 +192,18 @@ impl NewRevision {
 }
 
 impl Tx<'_> {
-    /// Adds a source, or gives it new settings. A new address is polled at `due` and asked without
-    /// the old one's validators; its first answer, and that of a source that comes back, tells
-    /// nobody: a site that moved would otherwise tell all it has once more.
+    /// Adds a source, or gives it new settings. A new address is due at once, whatever the clock of
+    /// the command that adds it, and asked without the old one's validators; its first answer, and
+    /// that of a source that comes back, tells nobody: a site that moved would otherwise tell all
+    /// it has once more.
     pub async fn upsert_source(
         &mut self,
         id: &SourceId,
         url: &str,
         settings_json: &str,
         from_file: bool,
-        due: Timestamp,
     ) -> Result<(), StoreError> {
-        self.execute(UPSERT_SOURCE, values![id, url, settings_json, from_file, due]).await?;
+        self.execute(UPSERT_SOURCE, values![id, url, settings_json, from_file]).await?;
         Ok(())
     }
 

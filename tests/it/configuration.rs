@@ -77,7 +77,10 @@ fn what_is_not_toml_is_told_with_its_line() {
 #[test]
 fn a_value_that_cannot_be_is_told_with_its_key_and_what_to_write() {
     let source = "[[source]]\nid = \"news\"\nurl = \"file:a.xml\"\n";
-    let cases: [(String, &[&str]); 14] = [
+    let cases: [(String, &[&str]); 17] = [
+        ("[smtp]\nhost = \"\"\nport = 25\n".into(), &["smtp.host"]),
+        ("[web]\nlisten = \"8025\"\n".into(), &["web.listen", "127.0.0.1:8025"]),
+        ("[smtp]\nhost = \"a\"\nport = 0\n".into(), &["smtp.port", "587"]),
         (LIST.replace("0 0 7 * * *", "0 0 7 * * 1"), &["cadences.daily", "by name: Mon, Tue"]),
         (LIST.replace("0 0 7 * * *", "0 0 25 * * *"), &["cadences.daily", "no cron", "six fields"]),
         (LIST.replace("0 0 7 * * *", "0 7 * * *"), &["it has 5 fields", "seconds first"]),
@@ -225,7 +228,7 @@ fn what_init_writes_passes_the_check_and_works_as_it_is() {
         .iter()
         .map(|check| check["what"].as_str().unwrap())
         .collect();
-    assert_eq!(whats, ["configuration", "topics and places", "templates", "database"]);
+    assert_eq!(whats, ["configuration", "topics and places", "templates", "database", "relay"]);
     assert!(!office.file("banditore.db").exists(), "a check makes nothing");
     office.run(&["migrate"]).done();
     let again = office.run(&["migrate", "--json"]).done().json();
@@ -299,8 +302,6 @@ fn a_broken_rules_file_is_told_with_file_and_line() {
 #[test]
 fn a_database_that_cannot_be_used_is_told() {
     let office = Office::with(1, LIST);
-    let behind = office.run(&["audit"]).refused(1);
-    assert!(behind.contains("banditore migrate"), "{behind}");
     office.run(&["migrate"]).done();
 
     let away = [("BANDITORE__DATABASE__URL", "sqlite://nowhere/banditore.db")];
@@ -330,6 +331,32 @@ fn a_database_that_cannot_be_used_is_told() {
         let _ = std::fs::remove_file(office.file(file));
     }
     office.run(&["audit"]).refused(1);
+}
+
+#[test]
+fn settings_of_the_relay_that_cannot_be_used_are_told_without_asking_it() {
+    let office = Office::with(25, LIST);
+    let cases: [(&[(&str, &str)], &str); 3] = [
+        (&[("BANDITORE__SMTP__HOST", "no host")], "smtp.host"),
+        (&[("BANDITORE__SMTP__USERNAME", "anna")], "smtp.password"),
+        (
+            &[
+                ("BANDITORE__SMTP__USERNAME", "anna"),
+                ("BANDITORE__SMTP__PASSWORD", "geheim"),
+                ("BANDITORE__SMTP__HOST", "mail.example.org"),
+            ],
+            "unprotected",
+        ),
+    ];
+    for (environment, expected) in cases {
+        let checked = office.run_with(&["check", "--offline"], environment);
+        assert_eq!(checked.code, 2, "{checked:?}");
+        assert!(checked.err.contains("error: ") && checked.err.contains(expected), "{checked:?}");
+        assert!(!checked.err.contains("geheim"), "a secret is shown");
+    }
+    let none = Office::empty();
+    none.write("banditore.toml", format!("{SITE}{LIST}"));
+    assert!(none.run(&["check", "--offline"]).err.contains("has no [smtp] section"));
 }
 
 #[test]

