@@ -89,7 +89,6 @@ fn wait_until(mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + WAIT;
     while !holds() {
         assert!(Instant::now() < end, "waited for too long");
-        std::thread::yield_now();
         std::thread::sleep(Duration::from_millis(1));
     }
 }
