@@ -526,6 +526,16 @@ impl Subject {
     }
 }
 
+impl Suppression {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            cause: row.text("cause")?,
+            reason: row.text("reason")?,
+            since: row.time("since")?,
+        })
+    }
+}
+
 impl Profile {
     fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
