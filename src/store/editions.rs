@@ -26,7 +26,8 @@ statements! {
     ADD_COUNTS = "UPDATE edition SET considered = considered + $2, empty = empty + $3,
         suppressed = suppressed + $4, planned_messages = planned_messages + $5 WHERE id = $1";
     INSERT_FRAGMENT = "INSERT INTO fragment (edition_id, key, html, text, html_bytes)
-        VALUES ($1, $2, $3, $4, $5) RETURNING id";
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (edition_id, key) DO UPDATE SET html_bytes = excluded.html_bytes RETURNING id";
     FRAGMENTS = "SELECT id, key, html, text, html_bytes FROM fragment WHERE edition_id = $1";
     FRAGMENT_KEYS = "SELECT id, key, html_bytes FROM fragment WHERE edition_id = $1";
     INSERT_VARIANT = "INSERT INTO variant
@@ -325,7 +326,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Stores a fragment under its key, once; gives its id.
+    /// Stores a fragment under its key, once; gives its id. One that another process has stored
+    /// meanwhile is the same and stays.
     pub async fn insert_fragment(
         &mut self,
         edition: i64,
@@ -335,7 +337,7 @@ impl Tx<'_> {
         html_bytes: i64,
     ) -> Result<i64, StoreError> {
         let values = values![edition, key, html, text, html_bytes];
-        self.one(INSERT_FRAGMENT, values).await.map_err(|e| e.or_exists("the fragment"))?.int("id")
+        self.one(INSERT_FRAGMENT, values).await?.int("id")
     }
 
     /// The fragments an edition has already: key, id, size of the decoded HTML in octets.

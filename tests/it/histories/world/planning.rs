@@ -38,6 +38,18 @@ impl<'a> World<'a> {
         Ok(())
     }
 
+    /// Two processes that plan the same edition take turns.
+    pub(super) async fn rival(&mut self, of: Cadence) -> Differs {
+        let Some(first) = self.plannings.remove(&of) else { return Ok(()) };
+        let edition = self.editions[self.naive.sheets[&of].busy.ok_or("nothing is planned")?];
+        match self.rivals.remove(&of) {
+            Some(second) => _ = self.plannings.insert(of.clone(), second),
+            None => self.begin(&of, edition).await?,
+        }
+        self.rivals.insert(of, first);
+        Ok(())
+    }
+
     /// Decides a chunk of what is being planned; none where nothing is.
     pub(super) async fn step(&mut self, of: &Cadence) -> Result<Option<Step>, String> {
         let Some(edition) = self.naive.sheets[of].busy else { return Ok(None) };
@@ -64,6 +76,10 @@ impl<'a> World<'a> {
         }
         if step == Step::Done {
             self.plannings.remove(of);
+            if let Some(mut rival) = self.rivals.remove(of) {
+                let late = rival.step(self.now).await.map_err(said)?;
+                same("what is left for the other process", &late, &Step::Done)?;
+            }
             let missed = self.naive.finish(edition);
             same("who was left undecided", &missed, &Vec::new())?;
         }
