@@ -1,5 +1,7 @@
 //! Planning in a history, and the comparisons.
 
+use std::collections::btree_map::Entry::Vacant;
+
 use super::*;
 
 /// More than any history has.
@@ -175,12 +177,12 @@ impl<'a> World<'a> {
         let rows = tx.messages_after(0, None, 10_000).await.map_err(said)?;
         let mut messages = Vec::with_capacity(rows.len());
         for row in rows {
-            if !self.variants.contains_key(&row.variant_id) {
+            if let Vacant(place) = self.variants.entry(row.variant_id) {
                 let variant = tx.variant(row.variant_id).await.map_err(said)?;
                 let variant = variant.ok_or("no variant")?.variant;
                 let mut entries = variant.entries;
                 entries.sort_unstable();
-                self.variants.insert(row.variant_id, (entries, variant.language.tag()));
+                place.insert((entries, variant.language.tag()));
             }
             let (entries, language) = &self.variants[&row.variant_id];
             let number = |ids: &[i64], id| ids.iter().position(|known| *known == id);

@@ -345,7 +345,7 @@ async fn audience(store: &Store) -> Vec<StoredSubscription> {
         };
         assert_eq!(tx.subscription_by_id(id).await.unwrap().unwrap(), expected);
         assert_eq!(tx.subscription(subject.id, &list()).await.unwrap().unwrap(), expected);
-        assert_eq!(tx.subscriptions_of(subject.id).await.unwrap(), [expected.clone()]);
+        assert_eq!(tx.subscriptions_of(subject.id).await.unwrap(), vec![expected.clone()]);
         made.push(expected);
     }
     assert_eq!(tx.subscriptions_after(&list(), made[0].id, 2).await.unwrap(), made[1..3]);
