@@ -113,9 +113,24 @@ impl Installation {
     /// # Errors
     /// [`OpenError`], with a hint.
     pub async fn open(path: Option<&Path>, clock: Clock) -> Result<Self, OpenError> {
+        let now = clock.now();
+        Self::open_at(path, clock, now).await
+    }
+
+    /// The same for a command that only looks. Its clock may be started ahead to see what will be;
+    /// what the file names anew must not wait until then.
+    ///
+    /// # Errors
+    /// [`OpenError`], with a hint.
+    pub async fn open_to_look(path: Option<&Path>, clock: Clock) -> Result<Self, OpenError> {
+        let now = clock.now().min(Clock::system().now());
+        Self::open_at(path, clock, now).await
+    }
+
+    async fn open_at(path: Option<&Path>, clock: Clock, now: Timestamp) -> Result<Self, OpenError> {
         let installation = Self::prepare(Config::load(path)?, clock).await?;
         installation.store.require_migrated().await?;
-        installation.apply().await?;
+        installation.apply(now).await?;
         Ok(installation)
     }
 
@@ -138,13 +153,13 @@ impl Installation {
     /// [`OpenError`], with a hint.
     pub async fn migrate(&self) -> Result<usize, OpenError> {
         let steps = self.store.migrate().await?;
-        self.apply().await?;
+        self.apply(self.clock.now()).await?;
         Ok(steps)
     }
 
     /// Applies the sources and lists of the file, where they are not those that were applied last.
     /// What the file does not name any more ends; what was made elsewhere stays.
-    async fn apply(&self) -> Result<(), OpenError> {
+    async fn apply(&self, now: Timestamp) -> Result<(), OpenError> {
         let wanted = Marks { secret_check: self.keys.check(), applied: self.named() };
         let marks = self.store.read().await?.marks().await?;
         match marks {
@@ -154,9 +169,6 @@ impl Installation {
             }
             _ => {}
         }
-        // A command whose clock was started ahead (`--at`) must not keep sources and cadences
-        // waiting until then.
-        let now = self.clock.now().min(Clock::system().now());
         let mut tx = self.store.write().await?;
         self.apply_sources(&mut tx, now).await?;
         self.apply_lists(&mut tx, now).await?;

@@ -23,7 +23,8 @@ const SAMPLE_ADDRESS: &str = "destinatario@example.org";
 
 /// Runs one of the commands.
 pub async fn run(context: &Context, command: args::Digest) -> Result<ExitCode, CliError> {
-    let installation = context.open().await?;
+    let looks = matches!(command, args::Digest::Plan { .. } | args::Digest::Preview { .. });
+    let installation = if looks { context.open_to_look().await? } else { context.open().await? };
     match command {
         args::Digest::Plan { list, cadence, json } => {
             plan(&installation, &list, &cadence, json).await

@@ -13,7 +13,7 @@ use crate::store::{ItemRow, Tx};
 
 /// Says why somebody was told an item, or was not.
 pub async fn explain(context: &Context, args: &args::Explain) -> Result<ExitCode, CliError> {
-    let installation = context.open().await?;
+    let installation = context.open_to_look().await?;
     let address = address(&args.subscriber)?;
     let hash = installation.keys.address_hash(&address);
     let mut tx = installation.store.read().await?;
@@ -62,7 +62,7 @@ async fn find_item(tx: &mut Tx<'_>, item: &str) -> Result<ItemRow, CliError> {
 
 /// Adds up the ledger.
 pub async fn audit(context: &Context, args: &args::Audit) -> Result<ExitCode, CliError> {
-    let installation = context.open().await?;
+    let installation = context.open_to_look().await?;
     let zone = installation.config.site.timezone;
     let audit =
         delivery::audit(&installation.store, &installation.keys, args.edition, zone).await?;

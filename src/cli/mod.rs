@@ -36,6 +36,11 @@ impl Context {
     async fn open(&self) -> Result<Installation, CliError> {
         Ok(Installation::open(self.config.as_deref(), self.clock.clone()).await?)
     }
+
+    /// For commands that change nothing.
+    async fn open_to_look(&self) -> Result<Installation, CliError> {
+        Ok(Installation::open_to_look(self.config.as_deref(), self.clock.clone()).await?)
+    }
 }
 
 /// The program: parses its arguments, does what they ask, and says how it went.

@@ -191,7 +191,7 @@ fn describe(tested: &Tested<'_>) -> String {
 }
 
 async fn list(context: &Context, json: bool) -> Result<ExitCode, CliError> {
-    let installation = context.open().await?;
+    let installation = context.open_to_look().await?;
     let zone = installation.config.site.timezone;
     let mut tx = installation.store.read().await?;
     let mut rows = Vec::new();

@@ -54,6 +54,11 @@ impl Line {
         }
     }
 
+    /// Whether outcomes cannot be recorded any more; then nothing more may be claimed.
+    pub fn recorder_is_gone(&self) -> bool {
+        self.recorder.is_gone()
+    }
+
     /// Whether a connection could not be opened while no other was.
     pub fn relay_is_away(&self) -> bool {
         self.relay_away.load(Ordering::SeqCst)
@@ -124,7 +129,7 @@ impl Line {
         *pause = (*pause * 2).min(RELAY_PAUSE_SECONDS.1);
     }
 
-    async fn end(&self, outcome: Option<OutcomeRow>, place: OwnedSemaphorePermit) {
+    pub async fn end(&self, outcome: Option<OutcomeRow>, place: OwnedSemaphorePermit) {
         if let Some(outcome) = outcome {
             self.recorder.ended(outcome, place).await;
         }

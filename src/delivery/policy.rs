@@ -73,6 +73,21 @@ pub fn failed(message: &ClaimedMessage, failure: &Failure, now: Timestamp) -> Op
     })
 }
 
+/// The record of a message that could not be put together: nothing of it was said to the relay.
+pub fn unmade(message: &ClaimedMessage, why: String, now: Timestamp) -> OutcomeRow {
+    OutcomeRow {
+        message: message.id,
+        attempt: message.attempt,
+        outcome: Outcome::Failed.as_str(),
+        state: MessageState::Failed.as_str(),
+        cause: Some(why.clone()),
+        next_try_at: now.0,
+        stage: "claimed",
+        code: None,
+        reply: why,
+    }
+}
+
 /// What a list's policy makes of a message in doubt.
 fn in_doubt(policy: &str) -> MessageState {
     match policy {

@@ -13,8 +13,8 @@ use super::Totals;
 
 /// The most records of one commit.
 const RECORDS_A_COMMIT: usize = 1_000;
-/// How long outcomes wait for company when nobody waits for them, in milliseconds. Nearly always the
-/// same connection's next content comes sooner, and one flush serves both.
+/// How long outcomes wait for company when nobody waits for them, in milliseconds. Nearly always
+/// the same connection's next content comes sooner, and one flush serves both.
 const OUTCOMES_WAIT_MS_MAX: u64 = 5;
 /// How many records may wait; who has more waits too.
 const RECORDS_WAITING_MAX: usize = 2_000;
@@ -49,6 +49,11 @@ impl Recorder {
     ) -> (Self, tokio::task::JoinHandle<Result<(), StoreError>>) {
         let (records, waiting) = mpsc::channel(RECORDS_WAITING_MAX);
         (Self { records }, tokio::spawn(run(store, clock, totals, waiting)))
+    }
+
+    /// Whether nothing can be recorded any more: the database was away for too long.
+    pub fn is_gone(&self) -> bool {
+        self.records.is_closed()
     }
 
     /// Records durably that the content of an attempt begins; false where it must not, since the

@@ -173,7 +173,11 @@ impl Claiming<'_> {
         let enough = u32::try_from(enough).unwrap_or(1);
         self.keep_alive(progress).await?;
         let mut renew = tokio::time::interval(Duration::from_secs(RENEW_SECONDS));
+        let mut accepted = 0;
         loop {
+            if self.line.recorder_is_gone() {
+                return Err(DeliveryError::Recorder);
+            }
             let renewing = tokio::select! {
                 _ = renew.tick() => true,
                 places = self.places.acquire_many(enough) => {
@@ -189,6 +193,10 @@ impl Claiming<'_> {
                 let _ = self.places.acquire_many(u32::try_from(all).unwrap_or(1)).await;
                 if !until_empty {
                     return Ok(());
+                }
+                let now_accepted = progress.borrow().accepted;
+                if now_accepted > accepted {
+                    (accepted, self.pause) = (now_accepted, RELAY_PAUSE_SECONDS.0);
                 }
                 tokio::time::sleep(Duration::from_secs(self.pause)).await;
                 self.pause = (self.pause * 2).min(RELAY_PAUSE_SECONDS.1);
@@ -284,6 +292,24 @@ impl Claiming<'_> {
         }
         let place = Arc::clone(&self.places).acquire_owned().await;
         let place = place.map_err(|_| DeliveryError::Recorder)?;
+        let (bytes, envelope) = match self.put_together(&message).await {
+            Ok(made) => made,
+            Err(DeliveryError::Store(error)) => return Err(error.into()),
+            Err(error) => {
+                // The others shall not wait for one that cannot be made.
+                let failed = policy::unmade(&message, error.to_string(), self.delivery.clock.now());
+                self.line.end(Some(failed), place).await;
+                return Ok(());
+            }
+        };
+        let job = Job { message, envelope, bytes, place };
+        jobs.send(job).await.map_err(|_| DeliveryError::Recorder)
+    }
+
+    async fn put_together(
+        &mut self,
+        message: &ClaimedMessage,
+    ) -> Result<(Vec<u8>, Envelope), DeliveryError> {
         let body = self.parcels.body(message.variant_id).await?;
         let sender: Mailbox = message.sender.parse().map_err(DeliveryError::Sender)?;
         let recipient = message.address.clone().unwrap_or_default();
@@ -298,9 +324,7 @@ impl Claiming<'_> {
                 sender: &sender,
             },
         );
-        let envelope = Envelope { return_path: sender.address.to_string(), recipient };
-        let job = Job { message, envelope, bytes, place };
-        jobs.send(job).await.map_err(|_| DeliveryError::Recorder)
+        Ok((bytes, Envelope { return_path: sender.address.to_string(), recipient }))
     }
 
     /// How long to wait until something may be due; none where the run is at its end.

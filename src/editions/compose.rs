@@ -398,12 +398,16 @@ fn strongest(window: &Window, index: usize) -> Option<TopicId> {
 /// What a variant tells, in its order, named by what never changes: positions in the stream. Places
 /// in the window do change, since it begins earlier when somebody who was told less comes in.
 fn content(window: &Window, sections: &[(Option<TopicId>, Vec<&Told>)]) -> String {
-    let told = |told: &&Told| (window.entry(told.index).position, told.reason.clone());
-    let sections: Vec<(&Option<TopicId>, Vec<(i64, Reason)>)> = sections
-        .iter()
-        .map(|(topic, entries)| (topic, entries.iter().map(told).collect()))
-        .collect();
-    format!("{sections:?}")
+    let mut content = String::new();
+    for (topic, entries) in sections {
+        content.push_str(topic.as_ref().map_or("-", TopicId::as_str));
+        for told in entries {
+            let position = window.entry(told.index).position;
+            content.push_str(&format!(" {position}{:?}", told.reason));
+        }
+        content.push('\n');
+    }
+    content
 }
 
 /// Where unsubscribe tokens lead; a token follows after a slash.

@@ -321,8 +321,8 @@ impl Chain<'_> {
         }
     }
 
-    /// The slot whose day counts for what is undecided: of the edition that is being planned, of the
-    /// one that is due, or of the next.
+    /// The slot whose day counts for what is undecided: of the edition that is being planned, of
+    /// the one that is due, or of the next.
     async fn next_slot(
         &self,
         tx: &mut Tx<'_>,

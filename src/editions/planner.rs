@@ -421,8 +421,8 @@ impl<'a> Planning<'a> {
         Ok(())
     }
 
-    /// Reads further back where somebody has moved in from a cadence that had told less: before words
-    /// are looked for, since they may stand there.
+    /// Reads further back where somebody has moved in from a cadence that had told less: before
+    /// words are looked for, since they may stand there.
     async fn look_back(&mut self, tx: &mut Tx<'_>, now: Timestamp) -> Result<(), PlanError> {
         let pin = tx.earliest_pin(&self.edition.list_id, &self.edition.cadence).await?;
         match pin.filter(|pin| *pin < self.window.after()) {

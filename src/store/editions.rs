@@ -2,7 +2,7 @@
 
 use crate::model::{CadenceId, Language, ListId, Timestamp};
 
-use super::audience::Slice;
+use super::pins::Slice;
 use super::value::{Row, json, values};
 use super::{StoreError, Tx, statements};
 
@@ -259,6 +259,7 @@ impl Tx<'_> {
             new.since,
             new.cut,
             new.ruleset,
+            new.approval,
             now
         ];
         let row = self.row(INSERT_EDITION, values).await?;
@@ -336,7 +337,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Stores a fragment under its key, once; gives its id.
+    /// Stores a fragment under its key, once; gives its id. One that another process has stored
+    /// meanwhile is the same and stays.
     pub async fn insert_fragment(
         &mut self,
         edition: i64,
@@ -446,8 +448,8 @@ impl Tx<'_> {
     }
 
     /// The groups of a slice, with how many subscriptions each has. Those whose message in the
-    /// edition was cancelled, since they paused or moved while it was being planned, are in none: the
-    /// next edition tells them.
+    /// edition was cancelled, since they paused or moved while it was being planned, are in none:
+    /// the next edition tells them.
     pub async fn groups(&mut self, slice: &Slice<'_>) -> Result<Vec<GroupCount>, StoreError> {
         let Slice { list, cadence, edition, after, until, .. } = *slice;
         let rows = if slice.pinned {

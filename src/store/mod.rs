@@ -12,13 +12,14 @@ mod installation;
 mod lists;
 mod messages;
 mod migrations;
+mod pins;
 mod sources;
 mod sqlite;
 mod stream;
 mod value;
 mod worker;
 
-pub use audience::{NewSubscription, Profile, Slice, StoredSubscription, Subject, Suppression};
+pub use audience::{NewSubscription, Profile, StoredSubscription, Subject, Suppression};
 pub use editions::{
     ChunkCounts, EditionRow, Fragment, GroupCount, GroupKey, NewEdition, NewVariant, VariantRow,
 };
@@ -28,6 +29,7 @@ pub use lists::{CadenceRow, Carrying, ListRow};
 pub use messages::{
     AttemptRow, ClaimedMessage, Doubt, MessageRow, MessageState, Outcome, OutcomeRow,
 };
+pub use pins::Slice;
 pub use sources::{ItemRow, NewRevision, PollRow, SourceRow};
 pub use sqlite::{DeliveryLock, Durability};
 pub use stream::{EntryReason, EntryRow};
@@ -53,6 +55,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         installation::ALL,
         lists::ALL,
         messages::ALL,
+        pins::ALL,
         sources::ALL,
         sqlite::ALL,
         stream::ALL,

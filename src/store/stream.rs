@@ -97,7 +97,7 @@ pub struct EntryRow {
     pub placed_at: Timestamp,
     /// When the item was withdrawn.
     pub withdrawn_at: Option<Timestamp>,
-    /// The texts.
+    /// The texts, with an empty `content`: no mail shows it, and windows are long.
     pub text: NewRevision,
     /// The match, as JSON text; none where this rule set has not seen the revision.
     pub classification_json: Option<String>,

@@ -124,8 +124,8 @@ struct Scene {
     runtime: tokio::runtime::Runtime,
     /// The Message-ID of each message.
     ids: BTreeMap<i64, String>,
-    /// Attempts that a kill has left, as (message, number): a run that is killed before it has taken
-    /// them over leaves them as they are.
+    /// Attempts that a kill has left, as (message, number): a run that is killed before it has
+    /// taken them over leaves them as they are.
     left: RefCell<BTreeSet<(i64, i64)>>,
 }
 

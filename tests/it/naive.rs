@@ -42,7 +42,6 @@ pub struct Card {
     pub list: ListId,
     pub wanted: Preferences,
     pub state: State,
-    pub joined: i64,
     /// Every entry up to this one was told, or was not wanted when it was time.
     pub told: i64,
 }
@@ -163,7 +162,6 @@ impl Naive {
                 list: list.clone(),
                 wanted: wanted.clone(),
                 state: State::Active,
-                joined: self.head,
                 told: self.head,
             });
             return Joined::New;

@@ -136,7 +136,7 @@ impl House {
         let (ground, now) = (Ground::new().await, at(now));
         let (list, cadence): (ListId, CadenceId) = (id("residents"), id(cadence));
         let mut tx = ground.store.write().await.unwrap();
-        tx.upsert_source(&id("comune"), "https://example.org/", "{}", false, now).await.unwrap();
+        tx.upsert_source(&id("comune"), "https://example.org/", "{}", false).await.unwrap();
         tx.upsert_list(&support::list_row(&list, false), now).await.unwrap();
         tx.carry(&list, None).await.unwrap();
         tx.upsert_cadence(&list, &cadence, schedule, now).await.unwrap();

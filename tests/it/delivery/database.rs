@@ -69,8 +69,8 @@ async fn claiming_and_recording_look_up_rows_and_scan_no_table() {
         let plan = sqlx::query(sql).fetch_all(&mut connection).await.unwrap();
         let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
         for step in &plan {
-            // A list of ids that came as a parameter is walked through; indexes of open editions and
-            // of messages under way hold nothing else.
+            // A list of ids that came as a parameter is walked through; indexes of open editions
+            // and of messages under way hold nothing else.
             let short = ["VIRTUAL TABLE", "edition_open", "message_under_way"];
             let walks = step.starts_with("SCAN") && !short.iter().any(|name| step.contains(name));
             let sorts = step.contains("TEMP B-TREE FOR ORDER");

@@ -12,6 +12,9 @@ pub const WORDS: [&str; 2] = ["mensa", "piscina"];
 /// How long nothing happens, in seconds: from a moment to a long weekend.
 const PAUSES: [i64; 8] = [60, 301, 301, 301, 6 * 3_600, 24 * 3_600, 24 * 3_600, 4 * 24 * 3_600];
 
+/// How much news comes in a rush.
+const RUSH_ROUNDS: usize = 9;
+
 /// What somebody asks for. Numbers name what stands in the lists above.
 #[derive(Clone, Debug)]
 pub struct Wish {
@@ -90,6 +93,12 @@ pub enum Event {
         list: usize,
         cadence: usize,
     },
+    /// Another process plans the same edition: it takes the next steps, until it is the other's
+    /// turn.
+    Rival {
+        list: usize,
+        cadence: usize,
+    },
     /// Decides chunks to the end, and drops the pins that are needless then.
     Finish {
         list: usize,
@@ -135,7 +144,13 @@ impl History {
         let favourite = (random.below(LISTS), *random.pick(&[0, 0, 0, 1, 1, 2]));
         let chance = &mut Chance { random, favourite };
         let mut events: Vec<Event> = (0..PEOPLE).map(|_| chance.join()).collect();
-        events.extend((0..length).map(|_| chance.event()));
+        let rush = chance.random.one_in(4).then(|| chance.random.below(length));
+        for number in 0..length {
+            events.push(chance.event());
+            if rush == Some(number) {
+                chance.rush(&mut events);
+            }
+        }
         Self { chunk, events }
     }
 }
@@ -193,13 +208,30 @@ impl Chance {
             40..52 => Event::Wait { seconds: *random.pick(&PAUSES) },
             52..64 => Event::Open { list, cadence },
             64..80 => Event::Step { list, cadence },
-            80..82 => Event::Crash { list, cadence },
+            80 => Event::Crash { list, cadence },
+            81 => Event::Rival { list, cadence },
             82..88 => Event::Finish { list, cadence },
             88..93 => Event::Approve { list: 1, cadence },
             93..95 => Event::Refuse { list: 1, cadence, give_back: !random.one_in(3) },
             95 => Event::DropMessage { nth: random.below(4) },
             96..98 => Event::Deliver { nth: random.below(16) },
             _ => Event::DropPins { list, cadence, limit: *random.pick(&[1, 2, 1_000]) },
+        }
+    }
+
+    /// So much news in a day that some have had enough.
+    fn rush(&mut self, events: &mut Vec<Event>) {
+        let (list, cadence) = (self.favourite.0, 0);
+        for _ in 0..RUSH_ROUNDS {
+            events.extend([self.publish(), Event::Wait { seconds: 301 }]);
+            events.push(Event::Open { list, cadence });
+            if self.random.one_in(4) {
+                events.extend([Event::Step { list, cadence }, self.event()]);
+            }
+            events.push(Event::Finish { list, cadence });
+            if !self.random.one_in(8) {
+                events.push(Event::Approve { list, cadence });
+            }
         }
     }
 

@@ -113,3 +113,20 @@ fn a_word_given_up_between_two_chunks_brings_nothing_any_more() {
         ],
     );
 }
+
+#[test]
+fn two_processes_that_plan_one_edition_by_turns_write_each_message_once() {
+    let (list, cadence) = (0, 1);
+    let everything = || wish(cadence, &[], &[], &[]);
+    let mut events: Vec<Event> = (0..6).map(|person| join(person, list, everything())).collect();
+    events.extend([
+        publish(0, &[0], &[], &[]),
+        Event::Wait { seconds: 24 * 3_600 },
+        Event::Open { list, cadence },
+    ]);
+    for _ in 0..6 {
+        events.extend([Event::Rival { list, cadence }, Event::Step { list, cadence }]);
+    }
+    events.push(Event::Finish { list, cadence });
+    agrees(1, 6, events);
+}

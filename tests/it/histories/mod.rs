@@ -12,7 +12,7 @@ use events::History;
 
 /// How many histories run where `BANDITORE_HISTORIES` does not say another number.
 const HISTORIES: u64 = 200;
-/// Events of a history, after its people have joined.
+/// Events of a history, after its people have joined; a rush of news comes on top.
 const EVENTS: usize = 80;
 /// Histories tried in looking for a shorter one that still fails.
 const SHORTENING_TRIES: usize = 400;
@@ -76,7 +76,8 @@ fn number(variable: &str, default: u64) -> u64 {
 fn the_planner_agrees_with_a_model_that_decides_for_each_subscriber_alone() {
     let histories = number("BANDITORE_HISTORIES", HISTORIES);
     let first = number("BANDITORE_SEED", 1);
-    let (next, messages) = (AtomicU64::new(first), AtomicUsize::new(0));
+    let next = AtomicU64::new(first);
+    let (messages, events) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let began = Instant::now();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -88,6 +89,7 @@ fn the_planner_agrees_with_a_model_that_decides_for_each_subscriber_alone() {
                         break;
                     }
                     let history = History::random(seed, EVENTS);
+                    events.fetch_add(history.events.len(), Ordering::Relaxed);
                     match run(&history) {
                         Ok(written) => _ = messages.fetch_add(written, Ordering::Relaxed),
                         Err(why) => {
@@ -102,7 +104,7 @@ fn the_planner_agrees_with_a_model_that_decides_for_each_subscriber_alone() {
     });
     println!(
         "{histories} histories from seed {first}: {} events, {} messages, none differs, {:.0} s",
-        histories as usize * (EVENTS + events::PEOPLE),
+        events.into_inner(),
         messages.into_inner(),
         began.elapsed().as_secs_f64()
     );

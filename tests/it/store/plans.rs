@@ -99,9 +99,11 @@ const FILL: [&str; 13] = [
             joined_position, created_at, changed_at)
         SELECT id, 'residents', 'daily', 1 + id % 50, 'active', CASE id % 20 WHEN 0 THEN 5 END,
             0, 0, 0 FROM subscriber",
-    "INSERT INTO edition (list_id, cadence, slot, slot_at, since, cut, ruleset, state, opened_at)
+    "INSERT INTO edition (list_id, cadence, slot, slot_at, since, cut, ruleset, approval, state,
+            opened_at)
         WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20)
-        SELECT 'residents', 'daily', i, i, 0, 0, 'r', CASE i WHEN 20 THEN 'open' ELSE 'done' END, i
+        SELECT 'residents', 'daily', i, i, 0, 0, 'r', 0,
+            CASE i WHEN 20 THEN 'open' ELSE 'done' END, i
         FROM n",
     "INSERT INTO variant (edition_id, key, language, headers, fragments_json, entries_json,
             html_bytes) SELECT id, 'v', 'it', x'', '[]', '[]', 0 FROM edition",
@@ -159,7 +161,8 @@ async fn what_runs_often_never_looks_at_a_whole_table_that_grows() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Whether a line of a plan reads all rows of a large table: `SCAN m`, by the alias in the statement.
+/// Whether a line of a plan reads all rows of a large table: `SCAN m`, by the alias in the
+/// statement.
 /// A scan of an index that has only some rows, like those under way, is none.
 fn scans_a_large_table(detail: &str, sql: &str) -> bool {
     let Some(rest) = detail.strip_prefix("SCAN ") else { return false };

@@ -26,7 +26,7 @@ async fn publish(store: &Store, identity: &str, entries: usize) {
 async fn with_source() -> Ground {
     let ground = Ground::new().await;
     let mut tx = ground.store.write().await.unwrap();
-    tx.upsert_source(&id("comune"), "https://example.org/", "{}", false, NOW).await.unwrap();
+    tx.upsert_source(&id("comune"), "https://example.org/", "{}", false).await.unwrap();
     tx.commit().await.unwrap();
     ground
 }

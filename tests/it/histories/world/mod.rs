@@ -35,6 +35,8 @@ pub struct World<'a> {
     /// The id of each item, with its source and its newest revision.
     items: Vec<(i64, SourceId, i64)>,
     plannings: BTreeMap<Cadence, Planning<'a>>,
+    /// What another process has of an edition that both are planning.
+    rivals: BTreeMap<Cadence, Planning<'a>>,
     /// The entries of each variant seen so far, and its language.
     variants: BTreeMap<i64, (Vec<i64>, &'static str)>,
 }
@@ -55,6 +57,7 @@ pub async fn run(history: &History, explained: bool) -> Result<(usize, usize), S
         editions: Vec::new(),
         items: Vec::new(),
         plannings: BTreeMap::new(),
+        rivals: BTreeMap::new(),
         variants: BTreeMap::new(),
     };
     world.found().await.map_err(said)?;
@@ -117,7 +120,7 @@ impl<'a> World<'a> {
         let mut tx = self.ground.store.write().await?;
         for name in SOURCES {
             let url = format!("https://{name}.example.org/rss");
-            tx.upsert_source(&id(name), &url, "{}", false, self.now).await?;
+            tx.upsert_source(&id(name), &url, "{}", false).await?;
         }
         for index in 0..LISTS {
             let approval = index == 1;
@@ -164,6 +167,9 @@ impl<'a> World<'a> {
             Event::Crash { list: of, cadence: name } => {
                 self.plannings.remove(&(list(*of), cadence(*name)));
                 Ok(())
+            }
+            Event::Rival { list: of, cadence: name } => {
+                self.rival((list(*of), cadence(*name))).await
             }
             Event::Finish { list: of, cadence: name } => {
                 self.finish(&(list(*of), cadence(*name))).await

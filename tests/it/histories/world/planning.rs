@@ -1,5 +1,7 @@
 //! Planning in a history, and the comparisons.
 
+use std::collections::btree_map::Entry::Vacant;
+
 use super::*;
 
 /// More than any history has.
@@ -38,6 +40,18 @@ impl<'a> World<'a> {
         Ok(())
     }
 
+    /// Two processes that plan the same edition take turns.
+    pub(super) async fn rival(&mut self, of: Cadence) -> Differs {
+        let Some(first) = self.plannings.remove(&of) else { return Ok(()) };
+        let edition = self.editions[self.naive.sheets[&of].busy.ok_or("nothing is planned")?];
+        match self.rivals.remove(&of) {
+            Some(second) => _ = self.plannings.insert(of.clone(), second),
+            None => self.begin(&of, edition).await?,
+        }
+        self.rivals.insert(of, first);
+        Ok(())
+    }
+
     /// Decides a chunk of what is being planned; none where nothing is.
     pub(super) async fn step(&mut self, of: &Cadence) -> Result<Option<Step>, String> {
         let Some(edition) = self.naive.sheets[of].busy else { return Ok(None) };
@@ -64,6 +78,10 @@ impl<'a> World<'a> {
         }
         if step == Step::Done {
             self.plannings.remove(of);
+            if let Some(mut rival) = self.rivals.remove(of) {
+                let late = rival.step(self.now).await.map_err(said)?;
+                same("what is left for the other process", &late, &Step::Done)?;
+            }
             let missed = self.naive.finish(edition);
             same("who was left undecided", &missed, &Vec::new())?;
         }
@@ -159,12 +177,12 @@ impl<'a> World<'a> {
         let rows = tx.messages_after(0, None, 10_000).await.map_err(said)?;
         let mut messages = Vec::with_capacity(rows.len());
         for row in rows {
-            if !self.variants.contains_key(&row.variant_id) {
+            if let Vacant(place) = self.variants.entry(row.variant_id) {
                 let variant = tx.variant(row.variant_id).await.map_err(said)?;
                 let variant = variant.ok_or("no variant")?.variant;
                 let mut entries = variant.entries;
                 entries.sort_unstable();
-                self.variants.insert(row.variant_id, (entries, variant.language.tag()));
+                place.insert((entries, variant.language.tag()));
             }
             let (entries, language) = &self.variants[&row.variant_id];
             let number = |ids: &[i64], id| ids.iter().position(|known| *known == id);

@@ -1,6 +1,6 @@
 //! Editions, their messages, and what becomes of these.
 
-use banditore::store::MessageRow;
+use banditore::store::{EditionRow, MessageRow};
 
 use super::*;
 
@@ -20,18 +20,8 @@ pub async fn editions(store: &Store, people: &[StoredSubscription]) -> Vec<Messa
     };
     let edition = tx.insert_edition(&new, t(61)).await.unwrap().unwrap();
     assert_eq!(tx.insert_edition(&new, t(62)).await.unwrap(), None);
-    let row = tx.edition(edition).await.unwrap().unwrap();
-    assert_eq!((&row.list_id, &row.cadence, row.slot.as_str()), (&list, &cadence, new.slot));
-    assert_eq!((row.slot_at, row.since, row.cut), (t(60), 1, 2));
-    assert_eq!((row.ruleset.as_str(), row.state.as_str()), ("rules", "planning"));
-    let counts = ChunkCounts { considered: 6, empty: 2, suppressed: 1, messages: 3 };
-    tx.add_counts(edition, counts).await.unwrap();
-    tx.add_counts(edition, ChunkCounts { considered: 1, empty: 1, ..Default::default() })
-        .await
-        .unwrap();
-    let row = tx.editions_after(0, 10).await.unwrap().remove(0);
-    let sums = (row.considered, row.empty, row.suppressed, row.planned_messages);
-    assert_eq!(sums, (7, 3, 1, 3));
+    opened(&tx.edition(edition).await.unwrap().unwrap(), &new);
+    sums(&mut tx, edition).await;
     let position = tx.edition_of_position(&list, &cadence, 2).await.unwrap();
     assert_eq!(position.map(|edition| edition.id), Some(edition));
     assert!(tx.edition_of_position(&list, &cadence, 3).await.unwrap().is_none());
@@ -78,6 +68,24 @@ pub async fn editions(store: &Store, people: &[StoredSubscription]) -> Vec<Messa
     assert!(tx.open_editions().await.unwrap().is_empty());
     tx.commit().await.unwrap();
     messages
+}
+
+async fn sums(tx: &mut banditore::store::Tx<'_>, edition: i64) {
+    let counts = ChunkCounts { considered: 6, empty: 2, suppressed: 1, messages: 3 };
+    tx.add_counts(edition, counts).await.unwrap();
+    tx.add_counts(edition, ChunkCounts { considered: 1, empty: 1, ..Default::default() })
+        .await
+        .unwrap();
+    let row = tx.editions_after(0, 10).await.unwrap().remove(0);
+    let sums = (row.considered, row.empty, row.suppressed, row.planned_messages);
+    assert_eq!(sums, (7, 3, 1, 3));
+}
+
+fn opened(row: &EditionRow, new: &NewEdition<'_>) {
+    assert_eq!((&row.list_id, &row.cadence, row.slot.as_str()), (new.list, new.cadence, new.slot));
+    assert_eq!((row.slot_at, row.since, row.cut), (t(60), 1, 2));
+    assert_eq!((row.ruleset.as_str(), row.state.as_str()), ("rules", "planning"));
+    assert_eq!(row.approval, new.approval);
 }
 
 async fn variant(tx: &mut banditore::store::Tx<'_>, edition: i64) -> i64 {
