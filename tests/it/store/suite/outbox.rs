@@ -51,7 +51,7 @@ pub async fn editions(store: &Store, people: &[StoredSubscription]) -> Vec<Messa
         state: MessageState::Waiting,
         cause: None,
         attempts: 0,
-        next_try_at: t(63),
+        next_try_at: t(60),
         created_at: t(63),
     });
     let expected: Vec<MessageRow> = expected.collect();
@@ -229,8 +229,8 @@ pub async fn sending(store: &Store, messages: &[MessageRow]) {
     tx.renew_lease(2, t(202)).await.unwrap();
     let open: Vec<i64> = tx.open_editions().await.unwrap().iter().map(|row| row.id).collect();
     assert_eq!(open, [edition]);
-    assert_eq!(tx.next_try().await.unwrap(), Some(t(63)));
-    assert!(tx.due_messages(edition, t(62), 10).await.unwrap().is_empty());
+    assert_eq!(tx.next_try().await.unwrap(), Some(t(60)));
+    assert!(tx.due_messages(edition, t(59), 10).await.unwrap().is_empty());
     let due = tx.due_messages(edition, t(81), 10).await.unwrap();
     assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), ids);
     let one = &due[0];
