@@ -292,11 +292,13 @@ async fn ends(tx: &mut banditore::store::Tx<'_>, ids: &[i64], edition: i64) {
     let expired = tx.messages_after(0, Some(MessageState::Expired), 10).await.unwrap();
     assert_eq!(expired.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[1]]);
     assert_eq!(expired[0].cause.as_deref(), Some("too old"));
+    // Nothing goes out of an edition that has ended.
+    assert!(!tx.resend_by_name(ids[1], "by sindaco", t(89), t(90)).await.unwrap());
+    tx.reopen_edition(edition).await.unwrap();
     assert!(tx.resend_by_name(ids[1], "by sindaco", t(89), t(90)).await.unwrap());
     assert!(!tx.resend_by_name(ids[0], "by sindaco", t(89), t(90)).await.unwrap());
     let resent = tx.message(ids[1]).await.unwrap().unwrap();
     assert_eq!((resent.state, resent.next_try_at), (MessageState::Queued, t(89)));
-    tx.reopen_edition(edition).await.unwrap();
     assert_eq!(tx.edition(edition).await.unwrap().unwrap().state, "open");
     assert_eq!(tx.due_messages(edition, t(89), 10).await.unwrap()[0].expires_at, t(90));
 }
