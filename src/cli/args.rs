@@ -146,6 +146,14 @@ pub enum Source {
         /// Its id
         id: SourceId,
     },
+    /// Play stored answers of a source, each a poll, and count what would have been told
+    Replay {
+        /// A folder with one file for each answer, in the order of their names
+        folder: PathBuf,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
     /// Poll a source now, or all that are due
     Poll {
         /// Its id

@@ -11,6 +11,7 @@ mod explain;
 mod init;
 mod messages;
 mod output;
+mod replay;
 mod source;
 mod subscribers;
 mod topics;

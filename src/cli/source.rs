@@ -9,7 +9,7 @@ use serde_json::json;
 use url::Url;
 
 use super::output::{print, print_json, table};
-use super::{CliError, Context, args};
+use super::{CliError, Context, args, replay};
 use crate::clock::Clock;
 use crate::config::{Config, SourceSettings};
 use crate::ingest::{
@@ -34,6 +34,7 @@ pub async fn run(context: &Context, command: args::Source) -> Result<ExitCode, C
             add(context, &id, &url, kind, allow_private_network).await
         }
         args::Source::Remove { id } => remove(context, &id).await,
+        args::Source::Replay { folder, json } => replay::run(context, &folder, json).await,
         args::Source::Poll { id, json } => poll(context, id.as_ref(), json).await,
     }
 }

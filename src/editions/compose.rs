@@ -147,7 +147,8 @@ impl<'a> Composer<'a> {
         let mut sections: BTreeMap<usize, (Option<TopicId>, Vec<&Told>)> = BTreeMap::new();
         for told in told {
             let own = told.reason.topics.first().cloned();
-            let own = own.or_else(|| strongest(window, told.index));
+            let own = own
+                .or_else(|| window.found(told.index).topics.first().map(|topic| topic.id.clone()));
             let place = own
                 .as_ref()
                 .map_or(usize::MAX, |topic| rank.get(topic).copied().unwrap_or(usize::MAX));
@@ -384,15 +385,6 @@ impl<'a> Composer<'a> {
         let topic = self.rules.topics().iter().find(|topic| topic.id == *id)?;
         Some(topic.label(language))
     }
-}
-
-/// The topic for which most speaks; it heads the section of an entry that came by all topics or by
-/// a word.
-fn strongest(window: &Window, index: usize) -> Option<TopicId> {
-    let topics = &window.found(index).topics;
-    let best =
-        topics.iter().reduce(|best, topic| if topic.score > best.score { topic } else { best });
-    best.map(|topic| topic.id.clone())
 }
 
 /// What a variant tells, in its order, named by what never changes: positions in the stream. Places

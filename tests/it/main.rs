@@ -22,6 +22,7 @@ mod pages;
 mod places;
 mod program;
 mod rendering;
+mod replaying;
 mod slots;
 mod smtp;
 mod store;

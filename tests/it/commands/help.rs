@@ -3,7 +3,7 @@
 use crate::program::Office;
 
 /// Every command but `demo`, as it is typed.
-const COMMANDS: [&str; 35] = [
+const COMMANDS: [&str; 36] = [
     "",
     "init",
     "check",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 35] = [
     "source add",
     "source remove",
     "source poll",
+    "source replay",
     "topics",
     "topics list",
     "topics explain",
