@@ -13,7 +13,7 @@ use crate::ingest::{FetchError, FetchLimits, Fetcher};
 use crate::model::Timestamp;
 use crate::rendering::{TemplateError, Templates};
 use crate::store::{ListRow, Marks, Store, StoreError, Tx};
-use crate::topics::{Rules, RulesError};
+use crate::topics::{Rules, RulesError, RulesFile};
 
 /// Everything that a command works with.
 #[derive(Debug)]
@@ -39,8 +39,13 @@ pub enum OpenError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The rules.
-    #[error(transparent)]
-    Rules(#[from] RulesError),
+    #[error("{file}: {error}")]
+    Rules {
+        /// The file, as the configuration names it.
+        file: String,
+        /// What is wrong, and where in it.
+        error: RulesError,
+    },
     /// A rules file is not there.
     #[error("the file {file} cannot be read: {cause}")]
     RulesFile {
@@ -73,7 +78,7 @@ impl OpenError {
     pub fn hint(&self) -> String {
         match self {
             Self::Config(error) => error.hint(),
-            Self::Rules(error) => error.hint.clone(),
+            Self::Rules { error, .. } => error.hint.clone(),
             Self::RulesFile { .. } => {
                 "write the right file under [topics] or [places], or take the key out for the \
                  rules that come with the program"
@@ -104,7 +109,14 @@ pub fn load_rules(config: &Config) -> Result<Rules, OpenError> {
     };
     let topics = read(&config.topics_file, Rules::TOPICS)?;
     let places = read(&config.places_file, Rules::PLACES)?;
-    Ok(Rules::compile(&topics, &places)?)
+    Rules::compile(&topics, &places).map_err(|error| {
+        let file = match error.file {
+            RulesFile::Topics => &config.topics_file,
+            RulesFile::Places => &config.places_file,
+        };
+        let file = file.as_ref().map_or_else(String::new, |file| file.display().to_string());
+        OpenError::Rules { file, error }
+    })
 }
 
 impl Installation {
