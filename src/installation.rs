@@ -1,19 +1,21 @@
 //! An installation: the settings, and what is made from them once. Commands, the daemon and the
 //! demo all begin here.
 
+use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::audience::Keys;
+use crate::audience::{self, ImportError, ImportReport, ImportSettings, Keys};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::editions::{Planner, SUBSCRIPTIONS_A_CHUNK};
 use crate::ingest::{FetchError, FetchLimits, Fetcher};
-use crate::model::Timestamp;
+use crate::model::{CadenceId, ListId, Timestamp};
 use crate::rendering::{TemplateError, Templates};
 use crate::store::{ListRow, Marks, Store, StoreError, Tx};
-use crate::topics::{Rules, RulesError, RulesFile};
+use crate::topics::{Rules, RulesError, RulesFile, phrase_key};
 
 /// Everything that a command works with.
 #[derive(Debug)]
@@ -255,6 +257,43 @@ impl Installation {
             }
         }
         Ok(())
+    }
+
+    /// Subscribes the addresses of a CSV file to a list that offers these cadences, one at least.
+    /// Rows that name none get `daily`, or else the first with an hour, or else what there is.
+    ///
+    /// # Errors
+    /// As [`audience::import`].
+    pub async fn import(
+        &self,
+        list: &ListId,
+        cadences: &[CadenceId],
+        file: impl Read,
+        consent: &str,
+        dry_run: bool,
+        progress: impl FnMut(u64),
+    ) -> Result<ImportReport, ImportError> {
+        let daily = cadences.iter().find(|cadence| cadence.as_str() == "daily");
+        let calendar = cadences.iter().find(|cadence| cadence.as_str() != "immediate");
+        let topics = self.rules.topics().iter().map(|topic| topic.id.clone()).collect();
+        let mut places = BTreeMap::new();
+        for place in self.rules.places() {
+            places.insert(place.name.to_lowercase(), place.id.clone());
+            places.insert(place.id.to_string(), place.id.clone());
+        }
+        let settings = ImportSettings {
+            list,
+            cadences,
+            default_cadence: daily.or(calendar).unwrap_or(&cadences[0]),
+            topics: &topics,
+            places: &places,
+            default_language: self.config.site.locale,
+            consent,
+            phrase_key,
+            dry_run,
+        };
+        let now = self.clock.now();
+        audience::import(&self.store, &self.keys, file, &settings, now, progress).await
     }
 
     /// The planner over this installation.

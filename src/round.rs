@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::config::{ConfigError, SourceSettings};
+use crate::config::{ConfigError, EVERY_SECONDS_DEFAULT, SourceSettings};
 use crate::delivery::smtp::{InvalidRelay, Relay, StageLimits};
 use crate::delivery::{Delivered, Delivery, DeliveryError, Totals};
 use crate::editions::PlanError;
@@ -263,7 +263,6 @@ async fn tell(
 /// When a source is due again: after its interval, doubled by each failure up to a day.
 fn next_poll(source: &SourceRow, now: Timestamp, failures: i64) -> Timestamp {
     const FAILING_SECONDS_MAX: i64 = 24 * 3600;
-    const EVERY_SECONDS_DEFAULT: i64 = 900;
     let settings: Option<SourceSettings> = serde_json::from_str(&source.settings_json).ok();
     let every = settings.map_or(EVERY_SECONDS_DEFAULT, |settings| settings.every_seconds);
     let doublings = u32::try_from(failures).unwrap_or(0).min(16);

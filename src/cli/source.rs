@@ -11,7 +11,7 @@ use url::Url;
 use super::output::{print, print_json, table};
 use super::{CliError, Context, args, replay};
 use crate::clock::Clock;
-use crate::config::{Config, SourceSettings};
+use crate::config::{Config, EVERY_SECONDS_DEFAULT, SourceSettings};
 use crate::ingest::{
     FetchLimits, FetchRequest, Fetched, Fetcher, PageSelectors, Reading, SourceKind, read,
 };
@@ -19,9 +19,6 @@ use crate::installation::load_rules;
 use crate::model::{SourceId, Timestamp};
 use crate::round;
 use crate::topics::{ItemText, Rules};
-
-/// How often an added source is polled, in seconds.
-const EVERY_SECONDS_DEFAULT: i64 = 900;
 
 /// Runs one of the commands.
 pub async fn run(context: &Context, command: args::Source) -> Result<ExitCode, CliError> {

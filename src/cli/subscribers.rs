@@ -1,6 +1,5 @@
 //! `subscribers …`
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -8,13 +7,10 @@ use serde_json::json;
 
 use super::output::{bar, print, print_json};
 use super::{CliError, Context, args};
-use crate::audience::{
-    self, EmailAddress, ImportReport, ImportSettings, REFUSED_SHOWN_MAX, public_id,
-};
+use crate::audience::{self, EmailAddress, ImportReport, REFUSED_SHOWN_MAX, public_id};
 use crate::installation::Installation;
-use crate::model::{CadenceId, ListId, PlaceId, TopicId};
+use crate::model::{CadenceId, ListId};
 use crate::store::{StoredSubscription, Tx};
-use crate::topics::phrase_key;
 
 /// Subscriptions that an export reads in one go.
 const SUBSCRIPTIONS_A_PAGE: i64 = 1_000;
@@ -84,37 +80,13 @@ async fn import(
     let mut tx = installation.store.read().await?;
     let cadences = cadences_of(&mut tx, list).await?;
     drop(tx);
-    let daily = cadences.iter().find(|cadence| cadence.as_str() == "daily");
-    let calendar = cadences.iter().find(|cadence| cadence.as_str() != "immediate");
-    let default_cadence = daily.or(calendar).unwrap_or(&cadences[0]);
-    let topics: BTreeSet<TopicId> =
-        installation.rules.topics().iter().map(|topic| topic.id.clone()).collect();
-    let mut places: BTreeMap<String, PlaceId> = BTreeMap::new();
-    for place in installation.rules.places() {
-        places.insert(place.name.to_lowercase(), place.id.clone());
-        places.insert(place.id.to_string(), place.id.clone());
-    }
     let opened = std::fs::File::open(file).map_err(|error| CliError::unreadable(file, error))?;
     let octets = opened.metadata().map_or(0, |metadata| metadata.len());
     // Nobody knows the rows before they are read; a row of this kind has some fifty octets.
     let progress = bar(octets / 50, "importing");
-    let settings = ImportSettings {
-        list,
-        cadences: &cadences,
-        default_cadence,
-        topics: &topics,
-        places: &places,
-        default_language: installation.config.site.locale,
-        consent,
-        phrase_key,
-        dry_run,
-    };
-    let now = installation.clock.now();
-    let (store, keys) = (&installation.store, &installation.keys);
-    let report = audience::import(store, keys, opened, &settings, now, |rows| {
-        progress.set_position(rows);
-    })
-    .await;
+    let report = installation
+        .import(list, &cadences, opened, consent, dry_run, |rows| progress.set_position(rows))
+        .await;
     progress.finish_and_clear();
     Ok(report?)
 }

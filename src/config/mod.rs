@@ -29,6 +29,8 @@ pub const DEFAULT_FILES: [&str; 2] = ["banditore.toml", "/etc/banditore/banditor
 pub const ENVIRONMENT_PREFIX: &str = "BANDITORE__";
 /// The shortest secret accepted, in octets.
 pub const SECRET_OCTETS_MIN: usize = 32;
+/// The interval between two polls of a source that names none.
+pub const EVERY_SECONDS_DEFAULT: i64 = 900;
 /// The shortest and longest interval between two polls of a source.
 pub const EVERY_SECONDS: std::ops::RangeInclusive<i64> = 60..=7 * 24 * 3600;
 

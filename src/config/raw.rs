@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::reader::Reader;
-use super::{Config, ConfigError, ENVIRONMENT_PREFIX, InDoubt, Tls};
+use super::{Config, ConfigError, ENVIRONMENT_PREFIX, EVERY_SECONDS_DEFAULT, InDoubt, Tls};
 use crate::ingest::{PageSelectors, SourceKind};
 use crate::store::Durability;
 
@@ -159,7 +159,7 @@ fn default_timezone() -> String {
 }
 
 fn default_every() -> String {
-    "15m".to_owned()
+    format!("{EVERY_SECONDS_DEFAULT}s")
 }
 
 fn default_connections() -> u32 {

@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::audience::{self, ImportError, ImportSettings};
+use crate::audience::ImportError;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::delivery::Totals;
@@ -29,7 +29,6 @@ use crate::editions::{GATHERING_SECONDS, instant};
 use crate::installation::{Installation, OpenError};
 use crate::model::{CadenceId, ListId, Timestamp};
 use crate::round::{self, RoundError};
-use crate::topics::phrase_key;
 use crate::web;
 use crate::web::page::{Policy, html, templates};
 
@@ -220,34 +219,14 @@ fn config(dir: &Path, pages: &str, news: &str, smtp_port: u16) -> Result<Config,
 }
 
 async fn subscribe(installation: &Installation) -> Result<u64, DemoError> {
-    let topics = installation.rules.topics().iter().map(|topic| topic.id.clone()).collect();
-    let places = installation.rules.places().iter();
-    let places = places.map(|place| (place.id.to_string(), place.id.clone())).collect();
     let mut subscribers = 0;
     for (list, csv) in AUDIENCES {
         let list: ListId = list.parse().expect("the demo's lists have ids");
         let named = installation.config.lists.iter().filter(|named| named.id == list);
         let cadences: Vec<CadenceId> =
             named.flat_map(|list| list.cadences.keys().cloned()).collect();
-        let report = audience::import(
-            &installation.store,
-            &installation.keys,
-            csv.as_bytes(),
-            &ImportSettings {
-                list: &list,
-                cadences: &cadences,
-                default_cadence: &cadences[0],
-                topics: &topics,
-                places: &places,
-                default_language: installation.config.site.locale,
-                consent: "demo",
-                phrase_key,
-                dry_run: false,
-            },
-            installation.clock.now(),
-            |_| {},
-        )
-        .await?;
+        let report =
+            installation.import(&list, &cadences, csv.as_bytes(), "demo", false, |_| {}).await?;
         subscribers += report.imported + report.unchanged + report.updated;
     }
     Ok(subscribers)
