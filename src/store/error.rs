@@ -56,11 +56,11 @@ impl StoreError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Address(_) => {
-                "this version keeps its data in SQLite: write url = \"sqlite://banditore.db\" \
-                 under [database]"
+                "write url = \"sqlite://banditore.db\" or url = \"postgres://…\" under [database]"
             }
             Self::Unreachable { .. } => {
-                "look whether the folder exists and may be written to by this user"
+                "look whether the folder exists and may be written to by this user, or whether the \
+                 database server runs and lets this user in"
             }
             Self::Behind { .. } => "run `banditore migrate`, then try again",
             Self::Newer { .. } => "use the version that made it, or a later one",

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::model::Timestamp;
 
 use super::value::{Row, json, values};
-use super::{StoreError, Tx, sqlite, statements};
+use super::{StoreError, Tx, outbox, statements};
 
 statements! {
     DUE = "SELECT m.id, m.edition_id, m.subscriber_id, m.subscription_id, m.variant_id,
@@ -337,8 +337,8 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let ids = json(messages);
-        self.execute(sqlite::CLAIM, values![&ids, worker]).await?;
-        self.execute(sqlite::BEGIN_ATTEMPTS, values![ids, worker, now]).await?;
+        self.execute(outbox::CLAIM, values![&ids, worker]).await?;
+        self.execute(outbox::BEGIN_ATTEMPTS, values![ids, worker, now]).await?;
         Ok(())
     }
 
@@ -361,7 +361,7 @@ impl Tx<'_> {
         attempts: &[(i64, i64)],
         now: Timestamp,
     ) -> Result<Vec<i64>, StoreError> {
-        let rows = self.rows(sqlite::BEGIN_CONTENT, values![json(attempts), now]).await?;
+        let rows = self.rows(outbox::BEGIN_CONTENT, values![json(attempts), now]).await?;
         rows.iter().map(|row| row.int("message_id")).collect()
     }
 
@@ -372,8 +372,8 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let outcomes = json(outcomes);
-        self.execute(sqlite::END_ATTEMPTS, values![&outcomes, now]).await?;
-        self.execute(sqlite::END_SENDING, values![outcomes, now]).await?;
+        self.execute(outbox::END_ATTEMPTS, values![&outcomes, now]).await?;
+        self.execute(outbox::END_SENDING, values![outcomes, now]).await?;
         Ok(())
     }
 

@@ -1,54 +1,77 @@
-//! The steps that bring a database to this version's form, one file each, embedded.
+//! The steps that bring a database to this version's form, one file each, embedded. Both engines
+//! have the same steps.
 
 use std::borrow::Cow;
 
-use sqlx::SqlitePool;
 use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
-use sqlx::{SqlSafeStr, sqlite::SqliteConnection};
+use sqlx::{Database, Pool, SqlSafeStr};
 
 use super::StoreError;
 
+/// The steps of an engine.
+pub(super) struct Steps([(i64, &'static str, &'static str); 2]);
+
 /// In order; a step that has been published is never changed.
-const STEPS: [(i64, &str, &str); 1] =
-    [(1, "ground", include_str!("../../migrations/sqlite/0001_ground.sql"))];
+pub(super) static SQLITE: Steps = Steps([
+    (1, "ground", include_str!("../../migrations/sqlite/0001_ground.sql")),
+    (2, "service", include_str!("../../migrations/sqlite/0002_service.sql")),
+]);
+/// The same for PostgreSQL.
+pub(super) static POSTGRES: Steps = Steps([
+    (1, "ground", include_str!("../../migrations/postgres/0001_ground.sql")),
+    (2, "service", include_str!("../../migrations/postgres/0002_service.sql")),
+]);
 
-fn migrator() -> Migrator {
-    let steps = STEPS.map(|(version, name, sql)| {
-        Migration::new(
-            version,
-            Cow::Borrowed(name),
-            MigrationType::Simple,
-            sql.into_sql_str(),
-            false,
-        )
-    });
-    Migrator { migrations: Cow::Owned(steps.to_vec()), ..Migrator::DEFAULT }
-}
-
-pub(super) async fn run(pool: &SqlitePool) -> Result<usize, StoreError> {
-    let missing = missing(pool).await?;
-    migrator().run(pool).await?;
-    Ok(missing)
-}
-
-pub(super) async fn require(pool: &SqlitePool) -> Result<(), StoreError> {
-    match missing(pool).await? {
-        0 => Ok(()),
-        // Nothing is there that could be lost.
-        missing if missing == STEPS.len() => run(pool).await.map(|_| ()),
-        missing => Err(StoreError::Behind { missing }),
+impl Steps {
+    fn migrator(&self) -> Migrator {
+        let steps = self.0.map(|(version, name, sql)| {
+            Migration::new(
+                version,
+                Cow::Borrowed(name),
+                MigrationType::Simple,
+                sql.into_sql_str(),
+                false,
+            )
+        });
+        Migrator { migrations: Cow::Owned(steps.to_vec()), ..Migrator::DEFAULT }
     }
-}
 
-async fn missing(pool: &SqlitePool) -> Result<usize, StoreError> {
-    let mut connection = pool.acquire().await?;
-    let connection: &mut SqliteConnection = &mut connection;
-    let table = &migrator().table_name;
-    connection.ensure_migrations_table(table).await?;
-    let applied = connection.list_applied_migrations(table).await?;
-    let newest = applied.iter().map(|step| step.version).max().unwrap_or(0);
-    if newest > STEPS[STEPS.len() - 1].0 {
-        return Err(StoreError::Newer { found: newest });
+    /// Takes the steps that are missing; gives how many. Of two processes one takes them, and the
+    /// other waits.
+    pub async fn run<DB: Database>(&self, pool: &Pool<DB>) -> Result<usize, StoreError>
+    where
+        DB::Connection: Migrate,
+    {
+        let missing = self.missing(pool).await?;
+        self.migrator().run(pool).await?;
+        Ok(missing)
     }
-    Ok(STEPS.len().saturating_sub(applied.len()))
+
+    pub async fn require<DB: Database>(&self, pool: &Pool<DB>) -> Result<(), StoreError>
+    where
+        DB::Connection: Migrate,
+    {
+        match self.missing(pool).await? {
+            0 => Ok(()),
+            // Nothing is there that could be lost.
+            missing if missing == self.0.len() => self.run(pool).await.map(|_| ()),
+            missing => Err(StoreError::Behind { missing }),
+        }
+    }
+
+    async fn missing<DB: Database>(&self, pool: &Pool<DB>) -> Result<usize, StoreError>
+    where
+        DB::Connection: Migrate,
+    {
+        let mut connection = pool.acquire().await?;
+        let connection: &mut DB::Connection = &mut connection;
+        let table = &self.migrator().table_name;
+        connection.ensure_migrations_table(table).await?;
+        let applied = connection.list_applied_migrations(table).await?;
+        let newest = applied.iter().map(|step| step.version).max().unwrap_or(0);
+        if newest > self.0[self.0.len() - 1].0 {
+            return Err(StoreError::Newer { found: newest });
+        }
+        Ok(self.0.len().saturating_sub(applied.len()))
+    }
 }

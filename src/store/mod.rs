@@ -1,28 +1,40 @@
 //! Statements and transactions. Nothing above this room knows which database it is.
 //!
 //! A statement is a constant with `$1` parameters, declared by `statements!` in the file of the
-//! table it is about, in the SQL that SQLite and PostgreSQL share. What an engine needs in its own
-//! words stands in `sqlite.rs`. Instants are seconds, flags are 0 and 1, ids are integers or text,
-//! lists are JSON text: types that both engines have.
+//! table it is about, in the SQL that SQLite and PostgreSQL share; where they cannot share it, in
+//! the words of both, side by side. Instants are seconds, flags are 0 and 1, ids are integers or
+//! text, lists are JSON text: types that both engines have. How each engine is opened and locked
+//! stands in `sqlite.rs` and `postgres.rs`; `engine.rs` chooses.
+//!
+//! On SQLite one transaction writes at a time. On PostgreSQL several do, at READ COMMITTED: a
+//! function that reads what it then decides upon locks it first, in the order cadence, edition,
+//! subscription.
 
 mod audience;
+mod bells;
 mod editions;
+mod engine;
 mod error;
 mod installation;
 mod lists;
 mod messages;
 mod migrations;
+mod outbox;
 mod pins;
+mod postgres;
 mod sources;
 mod sqlite;
 mod stream;
+mod trace;
 mod value;
 mod worker;
 
 pub use audience::{NewSubscription, Profile, StoredSubscription, Subject, Suppression};
+pub use bells::{Bell, Listener};
 pub use editions::{
     ChunkCounts, EditionRow, Fragment, GroupCount, GroupKey, NewEdition, NewVariant, VariantRow,
 };
+pub use engine::{DeliveryLock, Durability};
 pub use error::StoreError;
 pub use installation::Marks;
 pub use lists::{CadenceRow, Carrying, ListRow};
@@ -31,34 +43,57 @@ pub use messages::{
 };
 pub use pins::Slice;
 pub use sources::{ItemRow, NewRevision, PollRow, SourceRow};
-pub use sqlite::{DeliveryLock, Durability};
 pub use stream::{EntryReason, EntryRow};
+pub use trace::{Actor, ActorKind, Subject as TraceSubject, TraceRow};
 pub use value::Row;
 
+use std::sync::Arc;
+
+use bells::Bells;
 use value::Value;
 
-/// Declares statements as constants, and lists them so that a test can prepare every one.
+/// A statement, in the words of each engine; nearly always they are the same.
+#[derive(Clone, Copy, Debug)]
+pub struct Sql {
+    /// As SQLite reads it.
+    pub sqlite: &'static str,
+    /// As PostgreSQL reads it.
+    pub postgres: &'static str,
+}
+
+impl Sql {
+    const fn same(sql: &'static str) -> Self {
+        Self { sqlite: sql, postgres: sql }
+    }
+}
+
+/// Declares statements as constants, and lists them so that a test can prepare every one. One that
+/// the engines say in different words has both, side by side.
 macro_rules! statements {
-    ($($(#[$meta:meta])* $name:ident = $sql:expr;)*) => {
-        $($(#[$meta])* pub(super) const $name: &str = $sql;)*
+    ($($name:ident =
+        $($sql:literal)? $({ sqlite: $sqlite:literal, postgres: $postgres:literal })?;)*) => {
+        $(pub(super) const $name: $crate::store::Sql =
+            $($crate::store::Sql::same($sql))?
+            $($crate::store::Sql { sqlite: $sqlite, postgres: $postgres })?;)*
         /// Every statement of this file, by name.
-        pub(super) const ALL: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
+        pub(super) const ALL: &[(&str, $crate::store::Sql)] = &[$((stringify!($name), $name)),*];
     };
 }
 pub(crate) use statements;
 
 /// Every statement of the room with its name, for the test that prepares them all.
-pub fn all_statements() -> Vec<(&'static str, &'static str)> {
+pub fn all_statements() -> Vec<(&'static str, Sql)> {
     [
         audience::ALL,
         editions::ALL,
         installation::ALL,
         lists::ALL,
         messages::ALL,
+        outbox::ALL,
         pins::ALL,
         sources::ALL,
-        sqlite::ALL,
         stream::ALL,
+        trace::ALL,
         worker::ALL,
     ]
     .concat()
@@ -67,27 +102,40 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
 /// What the database's driver calls itself in logs.
 pub const DRIVER: &str = "sqlx";
 
-/// A database, opened.
+/// A database, opened, and who acts on it.
 #[derive(Clone, Debug)]
 pub struct Store {
-    engine: sqlite::Sqlite,
+    engine: engine::Engine,
+    bells: Bells,
+    actor: Arc<Actor>,
 }
 
 /// A transaction: everything in it happens, or nothing. Dropped without [`Tx::commit`], nothing
 /// did.
 #[derive(Debug)]
 pub struct Tx<'a> {
-    inner: sqlx::Transaction<'a, sqlx::Sqlite>,
+    inner: engine::Transaction<'a>,
+    bells: Bells,
+    rung: Vec<Bell>,
+    actor: Arc<Actor>,
 }
 
 impl Store {
-    /// Opens the database of a `sqlite://` address, making the file where there is none.
+    /// Opens the database of a `sqlite://` address, making the file where there is none, or of a
+    /// `postgres://` address.
     ///
     /// # Errors
     /// [`StoreError::Address`] for an address of another kind, [`StoreError::Unreachable`] where
-    /// the file cannot be opened.
+    /// the database cannot be opened.
     pub async fn open(url: &str, durability: Durability) -> Result<Self, StoreError> {
-        Ok(Self { engine: sqlite::Sqlite::open(url, durability).await? })
+        let engine = engine::Engine::open(url, durability).await?;
+        Ok(Self { engine, bells: Bells::default(), actor: Arc::new(Actor::system()) })
+    }
+
+    /// The same database, on which somebody else acts: the trace names them.
+    #[must_use]
+    pub fn acting_as(&self, actor: Actor) -> Self {
+        Self { actor: Arc::new(actor), ..self.clone() }
     }
 
     /// Brings the tables to this version's form; gives the number of steps that were taken.
@@ -95,7 +143,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Newer`] where a later version of the program made the tables.
     pub async fn migrate(&self) -> Result<usize, StoreError> {
-        migrations::run(self.engine.writer()).await
+        self.engine.migrate().await
     }
 
     /// Makes the tables of a database that has none; fails where tables are there and
@@ -104,7 +152,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Behind`] where migrations are missing.
     pub async fn require_migrated(&self) -> Result<(), StoreError> {
-        migrations::require(self.engine.writer()).await
+        self.engine.require_migrated().await
     }
 
     /// A transaction that writes. On SQLite it waits for its turn and is the only one.
@@ -112,15 +160,34 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn write(&self) -> Result<Tx<'static>, StoreError> {
-        Ok(Tx { inner: self.engine.begin_write().await? })
+        Ok(self.tx(self.engine.begin_write().await?))
     }
 
-    /// A transaction that reads one state of the database, beside the writer.
+    /// A transaction that reads one state of the database, beside those that write.
     ///
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn read(&self) -> Result<Tx<'static>, StoreError> {
-        Ok(Tx { inner: self.engine.begin_read().await? })
+        Ok(self.tx(self.engine.begin_read().await?))
+    }
+
+    fn tx(&self, inner: engine::Transaction<'static>) -> Tx<'static> {
+        let Self { bells, actor, .. } = self;
+        Tx { inner, bells: bells.clone(), rung: Vec::new(), actor: Arc::clone(actor) }
+    }
+
+    /// Listens to a bell: somebody has made work for a room. Rung in this process it is heard at
+    /// once; rung elsewhere, where [`Store::hear_others`] runs.
+    pub fn listen(&self, bell: Bell) -> Listener {
+        self.bells.listen(bell)
+    }
+
+    /// Passes on the bells that other processes ring, until the database cannot be reached.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub async fn hear_others(&self) -> Result<(), StoreError> {
+        self.engine.hear_others(&self.bells).await
     }
 
     /// Takes the right to deliver from this database, for as long as the lock lives. On SQLite one
@@ -136,7 +203,7 @@ impl Store {
     ///
     /// # Errors
     /// Where the database refuses it.
-    pub async fn prepare(&self, sql: &'static str) -> Result<(), StoreError> {
+    pub async fn prepare(&self, sql: Sql) -> Result<(), StoreError> {
         self.engine.prepare(sql).await
     }
 
@@ -147,36 +214,44 @@ impl Store {
 }
 
 impl Tx<'_> {
-    /// Makes everything in the transaction happen.
+    /// Makes everything in the transaction happen, and rings the bells that were rung in it.
     ///
     /// # Errors
     /// Where the database could not; then nothing happened.
-    pub async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.inner.commit().await?)
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        for bell in &self.rung {
+            self.inner.notify(*bell).await?;
+        }
+        self.inner.commit().await?;
+        for bell in &self.rung {
+            self.bells.ring(*bell);
+        }
+        Ok(())
+    }
+
+    /// Says that this transaction makes work for a room; heard when it is committed.
+    pub fn ring(&mut self, bell: Bell) {
+        if !self.rung.contains(&bell) {
+            self.rung.push(bell);
+        }
     }
 
     /// Runs a statement; gives the number of rows it changed.
-    async fn execute(&mut self, sql: &'static str, values: &[Value]) -> Result<u64, StoreError> {
-        let done = value::bind(sql, values).execute(&mut *self.inner).await?;
-        Ok(done.rows_affected())
+    async fn execute(&mut self, sql: Sql, values: &[Value]) -> Result<u64, StoreError> {
+        self.inner.execute(sql, values).await
     }
 
-    async fn rows(&mut self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
-        let rows = value::bind(sql, values).fetch_all(&mut *self.inner).await?;
-        Ok(rows.into_iter().map(Row::new).collect())
+    async fn rows(&mut self, sql: Sql, values: &[Value]) -> Result<Vec<Row>, StoreError> {
+        self.inner.rows(sql, values).await
     }
 
-    async fn row(
-        &mut self,
-        sql: &'static str,
-        values: &[Value],
-    ) -> Result<Option<Row>, StoreError> {
-        let row = value::bind(sql, values).fetch_optional(&mut *self.inner).await?;
-        Ok(row.map(Row::new))
+    async fn row(&mut self, sql: Sql, values: &[Value]) -> Result<Option<Row>, StoreError> {
+        self.inner.row(sql, values).await
     }
 
     /// The one row of a statement that always has one.
-    async fn one(&mut self, sql: &'static str, values: &[Value]) -> Result<Row, StoreError> {
-        Ok(Row::new(value::bind(sql, values).fetch_one(&mut *self.inner).await?))
+    async fn one(&mut self, sql: Sql, values: &[Value]) -> Result<Row, StoreError> {
+        let row = self.row(sql, values).await?;
+        row.ok_or_else(|| StoreError::Sql(sqlx::Error::RowNotFound))
     }
 }

@@ -1,78 +1,29 @@
-//! What SQLite needs in its own words: opening, its one writer, its locks, bulk writes and claims.
+//! What SQLite needs for itself: opening, its one writer, its locks, and word of what other
+//! processes have written.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Executor, Sqlite as Engine, SqlitePool, Transaction};
+use sqlx::{Executor, Row as _, Sqlite as Engine, SqlitePool, Transaction};
 
-use super::{StoreError, statements};
-
-// Bulk writes: one parameter carries a JSON list, which each engine unfolds in its own words.
-// Claims need no more than that here, where a writing transaction is alone.
-statements! {
-    CLAIM = "UPDATE message SET state = 'sending', attempts = attempts + 1, worker_id = $2
-        WHERE id IN (SELECT value FROM json_each($1))";
-    BEGIN_ATTEMPTS = "INSERT INTO attempt (message_id, number, worker_id, claimed_at, stage)
-        SELECT id, attempts, $2, $3, 'claimed' FROM message
-        WHERE id IN (SELECT value FROM json_each($1))";
-    BEGIN_CONTENT = "UPDATE attempt SET stage = 'content', content_at = $2
-        WHERE (message_id, number) IN
-                (SELECT value ->> 0, value ->> 1 FROM json_each($1))
-            AND EXISTS (SELECT 1 FROM message m WHERE m.id = attempt.message_id
-                AND m.state = 'sending' AND m.attempts = attempt.number)
-        RETURNING message_id";
-    END_ATTEMPTS = "UPDATE attempt SET ended_at = $2, outcome = o.value ->> 'outcome',
-            stage = o.value ->> 'stage', reply_code = o.value ->> 'code',
-            reply = o.value ->> 'reply'
-        FROM json_each($1) o
-        WHERE attempt.message_id = o.value ->> 'message'
-            AND attempt.number = o.value ->> 'attempt' AND attempt.outcome IS NULL";
-    END_SENDING = "UPDATE message SET state = o.value ->> 'state', cause = o.value ->> 'cause',
-            next_try_at = o.value ->> 'next_try_at', worker_id = NULL,
-            ended_at = CASE WHEN o.value ->> 'state' IN ('queued', 'deferred') THEN NULL
-                ELSE $2 END
-        FROM json_each($1) o
-        WHERE message.id = o.value ->> 'message' AND message.attempts = o.value ->> 'attempt'
-            AND message.state = 'sending'";
-}
+use super::bells::Bells;
+use super::engine::Durability;
+use super::{Bell, StoreError};
 
 /// How long a statement waits for another process's write before it fails.
 const BUSY_MS_MAX: u64 = 30_000;
 /// Connections that read beside the writer.
 const READERS_MAX: u32 = 4;
-
-/// What a finished write survives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Durability {
-    /// A power cut: each group of commits is flushed to the disk. The default.
-    #[default]
-    Power,
-    /// The end of the process; after a power cut the last moments may be missing.
-    Process,
-}
+/// How often it is asked whether another process has written, in milliseconds.
+const LOOK_MS: u64 = 1_000;
 
 #[derive(Clone, Debug)]
 pub(super) struct Sqlite {
     writer: SqlitePool,
     readers: SqlitePool,
     path: PathBuf,
-}
-
-/// The right to deliver from a database; given back when it is dropped, or its process ends.
-#[derive(Debug)]
-pub struct DeliveryLock {
-    _file: File,
-}
-
-impl DeliveryLock {
-    /// Whether its holder is the only one that delivers, so that every other worker is gone,
-    /// whatever its lease says.
-    pub fn is_alone(&self) -> bool {
-        true
-    }
 }
 
 impl Sqlite {
@@ -126,6 +77,21 @@ impl Sqlite {
         Ok(self.readers.begin().await?)
     }
 
+    /// Another process cannot say that it has written; that it has, the database tells.
+    pub(super) async fn hear_others(&self, bells: &Bells) -> Result<(), StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        let mut seen: Option<i64> = None;
+        loop {
+            // It counts what other connections have committed, those of this process too.
+            let row = sqlx::query("PRAGMA data_version").fetch_one(&mut *connection).await?;
+            let version: i64 = row.try_get(0)?;
+            if seen.replace(version).is_some_and(|seen| seen != version) {
+                Bell::ALL.into_iter().for_each(|bell| bells.ring(bell));
+            }
+            tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
+        }
+    }
+
     pub(super) async fn prepare(&self, sql: &'static str) -> Result<(), StoreError> {
         let mut connection = self.writer.acquire().await?;
         connection.prepare(sqlx::SqlSafeStr::into_sql_str(sql)).await?;
@@ -137,7 +103,8 @@ impl Sqlite {
         self.writer.close().await;
     }
 
-    pub(super) fn lock_delivery(&self) -> Result<DeliveryLock, StoreError> {
+    /// The file that stays locked as long as it is open.
+    pub(super) fn lock_delivery(&self) -> Result<File, StoreError> {
         let mut path = self.path.clone().into_os_string();
         path.push(".delivery-lock");
         let path = PathBuf::from(path);
@@ -152,7 +119,7 @@ impl Sqlite {
             .open(&path)
             .map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(DeliveryLock { _file: file }),
+            Ok(()) => Ok(file),
             Err(TryLockError::WouldBlock) => {
                 Err(StoreError::DeliveryTaken { path: path.display().to_string() })
             }

@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use serde::de::DeserializeOwned;
 use sqlx::Row as _;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
 
 use super::StoreError;
 use crate::model::{CadenceId, ListId, PlaceId, SourceId, Timestamp, TopicId};
@@ -35,11 +36,11 @@ from! {
     bool => |value| Value::Int(Some(i64::from(value)));
     Timestamp => |value| Value::Int(Some(value.0));
     Option<Timestamp> => |value| Value::Int(value.map(|time| time.0));
-    &str => |value| Value::Text(Some(value.to_owned()));
-    String => |value| Value::Text(Some(value));
-    &String => |value| Value::Text(Some(value.clone()));
-    Option<&str> => |value| Value::Text(value.map(str::to_owned));
-    Option<String> => |value| Value::Text(value);
+    &str => |value| Value::Text(Some(storable(value.to_owned())));
+    String => |value| Value::Text(Some(storable(value)));
+    &String => |value| Value::Text(Some(storable(value.clone())));
+    Option<&str> => |value| Value::Text(value.map(|text| storable(text.to_owned())));
+    Option<String> => |value| Value::Text(value.map(storable));
     Vec<u8> => |value| Value::Blob(value);
     &[u8] => |value| Value::Blob(value.to_vec());
     &SourceId => |value| Value::Text(Some(value.to_string()));
@@ -49,37 +50,54 @@ from! {
     &PlaceId => |value| Value::Text(Some(value.to_string()));
 }
 
-/// A statement with its parameters.
-pub(super) fn bind(
-    sql: &'static str,
-    values: &[Value],
-) -> sqlx::query::Query<'static, sqlx::Sqlite, SqliteArguments> {
-    let mut query = sqlx::query(sql);
-    for value in values {
-        query = match value.clone() {
-            Value::Int(value) => query.bind(value),
-            Value::Text(value) => query.bind(value),
-            Value::Blob(value) => query.bind(value),
-        };
-    }
-    query
+/// PostgreSQL has no place for the character NUL in a text; neither has anybody who reads it.
+fn storable(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
+
+/// A statement with its parameters, for the engine that will run it.
+macro_rules! bind {
+    ($sql:expr, $values:expr) => {{
+        let mut query = sqlx::query($sql);
+        for value in $values {
+            query = match value.clone() {
+                $crate::store::value::Value::Int(value) => query.bind(value),
+                $crate::store::value::Value::Text(value) => query.bind(value),
+                $crate::store::value::Value::Blob(value) => query.bind(value),
+            };
+        }
+        query
+    }};
+}
+pub(super) use bind;
 
 /// A row of an answer. Columns are read by name, into the type that is asked for.
 #[derive(Debug)]
-pub struct Row(SqliteRow);
+pub enum Row {
+    #[doc(hidden)]
+    Sqlite(SqliteRow),
+    #[doc(hidden)]
+    Postgres(PgRow),
+}
 
 impl Row {
-    pub(super) fn new(row: SqliteRow) -> Self {
-        Self(row)
+    fn get<T>(&self, column: &str) -> Result<T, StoreError>
+    where
+        T: for<'r> sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+        T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+    {
+        Ok(match self {
+            Self::Sqlite(row) => row.try_get(column)?,
+            Self::Postgres(row) => row.try_get(column)?,
+        })
     }
 
     pub(super) fn int(&self, column: &str) -> Result<i64, StoreError> {
-        Ok(self.0.try_get(column)?)
+        self.get(column)
     }
 
     pub(super) fn int_or_none(&self, column: &str) -> Result<Option<i64>, StoreError> {
-        Ok(self.0.try_get(column)?)
+        self.get(column)
     }
 
     pub(super) fn flag(&self, column: &str) -> Result<bool, StoreError> {
@@ -95,15 +113,15 @@ impl Row {
     }
 
     pub(super) fn text(&self, column: &str) -> Result<String, StoreError> {
-        Ok(self.0.try_get(column)?)
+        self.get(column)
     }
 
     pub(super) fn text_or_none(&self, column: &str) -> Result<Option<String>, StoreError> {
-        Ok(self.0.try_get(column)?)
+        self.get(column)
     }
 
     pub(super) fn blob(&self, column: &str) -> Result<Vec<u8>, StoreError> {
-        Ok(self.0.try_get(column)?)
+        self.get(column)
     }
 
     /// Text that is one of our words: an id, a state, a language.

@@ -310,9 +310,13 @@ fn a_database_that_cannot_be_used_is_told() {
     let checked = office.run_with(&["check", "--offline"], &away);
     assert_eq!(checked.code, 1);
     assert!(checked.err.contains("error: database: "), "{checked:?}");
-    let other = [("BANDITORE__DATABASE__URL", "postgres://localhost/banditore")];
+    let other = [("BANDITORE__DATABASE__URL", "mysql://localhost/banditore")];
     let unknown = office.run_with(&["audit"], &other);
-    assert_ne!(unknown.code, 0, "{unknown:?}");
+    assert_eq!(unknown.code, 2, "{unknown:?}");
+    let nobody = [("BANDITORE__DATABASE__URL", "postgres://ada:geheim@127.0.0.1:1/banditore")];
+    let unreachable = office.run_with(&["audit"], &nobody).refused(1);
+    assert!(unreachable.contains("cannot be opened"), "{unreachable}");
+    assert!(!unreachable.contains("geheim"), "a password is shown: {unreachable}");
 
     let secret = [("BANDITORE__SITE__SECRET", "another secret, another secret, another")];
     for command in [&["audit"][..], &["migrate"]] {

@@ -39,8 +39,8 @@ const PLACES: [(&[&str], &[&str], &str); 10] = [
     ),
     (
         &["json_each", "->>", "PRAGMA", "rowid", "BEGIN IMMEDIATE", "INSERT OR ", "AUTOINCREMENT"],
-        &["src/store/sqlite.rs"],
-        "statements are portable; SQLite's own words stand side by side",
+        &["src/store/sqlite.rs", "src/store/outbox.rs"],
+        "statements are portable; what engines say differently stands side by side",
     ),
 ];
 

@@ -65,7 +65,7 @@ async fn claiming_and_recording_look_up_rows_and_scan_no_table() {
         all_statements().into_iter().filter(|(name, _)| EACH_MESSAGE.contains(name)).collect();
     assert_eq!(statements.len(), EACH_MESSAGE.len());
     for (name, sql) in statements {
-        let sql = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+        let sql = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", sql.sqlite));
         let plan = sqlx::query(sql).fetch_all(&mut connection).await.unwrap();
         let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
         for step in &plan {

@@ -47,7 +47,7 @@ async fn a_database_of_a_later_version_is_left_alone() {
 
 #[tokio::test]
 async fn an_address_that_is_none_and_a_folder_that_is_not_there_are_told_apart() {
-    for url in ["postgres://localhost/banditore", "banditore.db", "sqlite://", ""] {
+    for url in ["mysql://localhost/banditore", "banditore.db", "sqlite://", ""] {
         let error = Store::open(url, Durability::Process).await.unwrap_err();
         assert!(matches!(error, StoreError::Address(_)), "{url}: {error:?}");
     }

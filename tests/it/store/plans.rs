@@ -140,7 +140,7 @@ async fn what_runs_often_never_looks_at_a_whole_table_that_grows() {
                 .iter()
                 .find(|(known, _)| known == name)
                 .unwrap_or_else(|| panic!("there is no statement {name} any more"));
-            let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+            let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", sql.sqlite));
             let rows = sqlx::query(explain).fetch_all(&mut connection).await.unwrap();
             let correlated: Vec<i64> = rows
                 .iter()
@@ -152,7 +152,7 @@ async fn what_runs_often_never_looks_at_a_whole_table_that_grows() {
                 // For each row all messages of an edition: slower by the square of their number.
                 let again =
                     correlated.contains(&row.get("parent")) && detail.ends_with("(edition_id=?)");
-                if again || scans_a_large_table(&detail, sql) {
+                if again || scans_a_large_table(&detail, sql.sqlite) {
                     wrong.push(format!("{name} (analysed: {analysed}): {detail}"));
                 }
             }

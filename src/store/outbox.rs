@@ -1,0 +1,68 @@
+//! Claims and bulk records of the outbox. One parameter carries a JSON list, which each engine
+//! unfolds in its own words.
+
+use super::statements;
+
+statements! {
+    CLAIM = {
+        sqlite: "UPDATE message SET state = 'sending', attempts = attempts + 1, worker_id = $2
+            WHERE id IN (SELECT value FROM json_each($1))",
+        postgres: "UPDATE message SET state = 'sending', attempts = attempts + 1, worker_id = $2
+            WHERE id = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text($1::json)))"
+    };
+    BEGIN_ATTEMPTS = {
+        sqlite: "INSERT INTO attempt (message_id, number, worker_id, claimed_at, stage)
+            SELECT id, attempts, $2, $3, 'claimed' FROM message
+            WHERE id IN (SELECT value FROM json_each($1))",
+        postgres: "INSERT INTO attempt (message_id, number, worker_id, claimed_at, stage)
+            SELECT id, attempts, $2, $3, 'claimed' FROM message
+            WHERE id = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text($1::json)))"
+    };
+    BEGIN_CONTENT = {
+        sqlite: "UPDATE attempt SET stage = 'content', content_at = $2
+            WHERE (message_id, number) IN
+                    (SELECT value ->> 0, value ->> 1 FROM json_each($1))
+                AND outcome IS NULL
+                AND EXISTS (SELECT 1 FROM message m WHERE m.id = attempt.message_id
+                    AND m.state = 'sending' AND m.attempts = attempt.number)
+            RETURNING message_id",
+        postgres: "UPDATE attempt SET stage = 'content', content_at = $2
+            FROM (SELECT (value ->> 0)::bigint AS message, (value ->> 1)::bigint AS number
+                FROM json_array_elements($1::json)) o
+            WHERE attempt.message_id = o.message AND attempt.number = o.number
+                AND attempt.outcome IS NULL
+                AND EXISTS (SELECT 1 FROM message m WHERE m.id = attempt.message_id
+                    AND m.state = 'sending' AND m.attempts = attempt.number)
+            RETURNING attempt.message_id"
+    };
+    END_ATTEMPTS = {
+        sqlite: "UPDATE attempt SET ended_at = $2, outcome = o.value ->> 'outcome',
+                stage = o.value ->> 'stage', reply_code = o.value ->> 'code',
+                reply = o.value ->> 'reply'
+            FROM json_each($1) o
+            WHERE attempt.message_id = o.value ->> 'message'
+                AND attempt.number = o.value ->> 'attempt' AND attempt.outcome IS NULL",
+        postgres: "UPDATE attempt SET ended_at = $2, outcome = o.outcome, stage = o.stage,
+                reply_code = o.code, reply = o.reply
+            FROM json_to_recordset($1::json) AS o (message bigint, attempt bigint, outcome text,
+                stage text, code bigint, reply text)
+            WHERE attempt.message_id = o.message AND attempt.number = o.attempt
+                AND attempt.outcome IS NULL"
+    };
+    END_SENDING = {
+        sqlite: "UPDATE message SET state = o.value ->> 'state', cause = o.value ->> 'cause',
+                next_try_at = o.value ->> 'next_try_at', worker_id = NULL,
+                ended_at = CASE WHEN o.value ->> 'state' IN ('queued', 'deferred') THEN NULL
+                    ELSE $2 END
+            FROM json_each($1) o
+            WHERE message.id = o.value ->> 'message' AND message.attempts = o.value ->> 'attempt'
+                AND message.state = 'sending'",
+        postgres: "UPDATE message SET state = o.state, cause = o.cause,
+                next_try_at = o.next_try_at, worker_id = NULL,
+                ended_at = CASE WHEN o.state IN ('queued', 'deferred') THEN NULL ELSE $2 END
+            FROM json_to_recordset($1::json) AS o (message bigint, attempt bigint, state text,
+                cause text, next_try_at bigint)
+            WHERE message.id = o.message AND message.attempts = o.attempt
+                AND message.state = 'sending'"
+    };
+}
