@@ -17,7 +17,7 @@ statements! {
         AND since < $3 AND cut >= $3 ORDER BY id DESC LIMIT 1";
     OPEN_EDITIONS = "SELECT * FROM edition WHERE state = 'open' ORDER BY slot_at, id";
     PLANNED = "UPDATE edition SET state = $2, planned_at = $3,
-        released_at = CASE WHEN $2 = 'open' THEN $3 END WHERE id = $1";
+        released_at = CASE WHEN $2 = 'open' THEN CAST($3 AS BIGINT) END WHERE id = $1";
     DECIDE_EDITION = "UPDATE edition SET state = $2, decided_by = $3, released_at = $4
         WHERE id = $1 AND state = 'waiting'";
     END_EDITION = "UPDATE edition SET state = 'done' WHERE id = $1 AND state = 'open'
@@ -71,6 +71,8 @@ statements! {
             AND s.subscriber_id NOT IN (SELECT m.subscriber_id FROM message m
                 JOIN edition e ON e.id = m.edition_id
                 WHERE e.list_id = $1 AND e.cadence = $2 AND e.slot_at >= $7 AND e.id <> $3
+                    AND m.edition_id >= (SELECT min(f.id) FROM edition f WHERE f.list_id = $1
+                        AND f.cadence = $2 AND f.slot_at >= $7)
                     AND m.state <> 'cancelled'
                 GROUP BY m.subscriber_id HAVING count(*) >= $8)
         GROUP BY s.profile_id, s.cursor, coalesce(h.words, '')";
@@ -106,6 +108,8 @@ statements! {
             AND s.subscriber_id NOT IN (SELECT m.subscriber_id FROM message m
                 JOIN edition e ON e.id = m.edition_id
                 WHERE e.list_id = $1 AND e.cadence = $2 AND e.slot_at >= $10 AND e.id <> $3
+                    AND m.edition_id >= (SELECT min(f.id) FROM edition f WHERE f.list_id = $1
+                        AND f.cadence = $2 AND f.slot_at >= $10)
                     AND m.state <> 'cancelled'
                 GROUP BY m.subscriber_id HAVING count(*) >= $11)
         ORDER BY s.id

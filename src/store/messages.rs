@@ -41,7 +41,7 @@ statements! {
             (SELECT id, attempts FROM message WHERE state = 'sending' AND worker_id = $1)";
     RELEASE_MESSAGES_OF = "UPDATE message SET worker_id = NULL, next_try_at = $2, state = f.state,
             cause = CASE f.state WHEN 'dropped' THEN 'in_doubt' END,
-            ended_at = CASE f.state WHEN 'queued' THEN NULL ELSE $2 END
+            ended_at = CASE f.state WHEN 'queued' THEN NULL ELSE CAST($2 AS BIGINT) END
         FROM (SELECT m.id, CASE WHEN a.outcome <> 'in_doubt' THEN 'queued'
                     WHEN l.in_doubt = 'resend' THEN 'queued'
                     WHEN l.in_doubt = 'hold' THEN 'held' ELSE 'dropped' END AS state
