@@ -12,6 +12,10 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'planning', $9)
         ON CONFLICT (list_id, cadence, slot) DO NOTHING RETURNING id";
     EDITION = "SELECT * FROM edition WHERE id = $1";
+    LOCK_EDITION = {
+        sqlite: "",
+        postgres: "SELECT 1 FROM edition WHERE id = $1 FOR UPDATE"
+    };
     EDITIONS = "SELECT * FROM edition WHERE id > $1 ORDER BY id LIMIT $2";
     EDITION_OF_POSITION = "SELECT * FROM edition WHERE list_id = $1 AND cadence = $2
         AND since < $3 AND cut >= $3 ORDER BY id DESC LIMIT 1";
@@ -323,13 +327,21 @@ impl Tx<'_> {
         Ok(self.execute(DECIDE_EDITION, values![id, state, by, now]).await? > 0)
     }
 
+    /// Holds an edition until the transaction ends: it is neither ended nor opened again meanwhile.
+    pub async fn hold_edition(&mut self, id: i64) -> Result<(), StoreError> {
+        self.lock(LOCK_EDITION, values![id]).await?;
+        Ok(())
+    }
+
     /// Ends an edition of which no message is on its way any more.
     pub async fn end_edition(&mut self, id: i64) -> Result<bool, StoreError> {
+        self.hold_edition(id).await?;
         Ok(self.execute(END_EDITION, values![id]).await? > 0)
     }
 
     /// Opens an edition again, of which a message is to be sent again.
     pub async fn reopen_edition(&mut self, id: i64) -> Result<(), StoreError> {
+        self.hold_edition(id).await?;
         self.execute(REOPEN_EDITION, values![id]).await?;
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! database that the program speaks runs it whole.
 
 mod plans;
+mod schemas;
 mod suite;
 mod waiting;
 

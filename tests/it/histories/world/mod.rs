@@ -322,7 +322,8 @@ impl<'a> World<'a> {
             return Ok(());
         }
         let mut tx = self.ground.store.write().await.map_err(said)?;
-        audience::pause(&mut tx, &held, paused, self.now).await.map_err(said)?;
+        let held = tx.hold_subscription(held.id).await.map_err(said)?;
+        audience::pause(&mut tx, &held.unwrap(), paused, self.now).await.map_err(said)?;
         tx.commit().await.map_err(said)?;
         self.naive.set_state(card, if paused { State::Paused } else { State::Active });
         Ok(())
