@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::config::{ConfigError, EVERY_SECONDS_DEFAULT, SourceSettings};
 use crate::delivery::smtp::{InvalidRelay, Relay, StageLimits};
-use crate::delivery::{Delivered, Delivery, DeliveryError, Totals};
+use crate::delivery::{Delivered, Delivery, DeliveryError, Run, Totals, Until};
 use crate::editions::PlanError;
 use crate::ingest::{
     FetchError, FetchRequest, Fetched, Fetcher, NewItem, ReadError, TakenIn, Validators, read,
@@ -286,10 +286,19 @@ pub async fn deliver(
     until_empty: bool,
     progress: watch::Sender<Totals>,
 ) -> Result<Delivered, RoundError> {
+    let until = if until_empty { Until::Empty } else { Until::Tried };
+    Ok(delivery(installation)?.run(&Run::of(until, progress)).await?)
+}
+
+/// What delivers, by the settings.
+///
+/// # Errors
+/// Where the relay's settings cannot be used.
+pub fn delivery(installation: &Installation) -> Result<Delivery, RoundError> {
     let smtp = installation.config.require_smtp()?;
     let host = host_name(installation);
     let relay = Relay::new(smtp, host, StageLimits::default())?;
-    let delivery = Delivery {
+    Ok(Delivery {
         store: installation.store.clone(),
         keys: installation.keys.clone(),
         zone: installation.config.site.timezone,
@@ -297,8 +306,8 @@ pub async fn deliver(
         relay: Arc::new(relay),
         connections: smtp.connections,
         messages_per_second: smtp.messages_per_second,
-    };
-    Ok(delivery.run(until_empty, progress).await?)
+        lease_seconds: installation.config.delivery.lease_seconds,
+    })
 }
 
 /// The name said in EHLO: the host of the site's pages (RFC 5321 4.1.4 asks for the machine's own

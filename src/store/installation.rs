@@ -7,6 +7,7 @@ use super::{StoreError, Tx, statements};
 
 statements! {
     MARKS = "SELECT secret_check, applied FROM installation WHERE id = 1";
+    NEWEST_STEP = "SELECT coalesce(max(version), 0) AS version FROM _sqlx_migrations";
     SET_MARKS = "INSERT INTO installation (id, secret_check, applied, created_at)
         VALUES (1, $1, $2, $3) ON CONFLICT (id) DO UPDATE SET applied = excluded.applied";
 }
@@ -28,6 +29,11 @@ impl Tx<'_> {
             Ok(Marks { secret_check: row.text("secret_check")?, applied: row.text("applied")? })
         })
         .transpose()
+    }
+
+    /// The newest step that brought the tables to their form.
+    pub(super) async fn newest_step(&mut self) -> Result<i64, StoreError> {
+        self.one(NEWEST_STEP, values![]).await?.int("version")
     }
 
     /// Remembers what was applied; the secret's check is kept from the first time.
