@@ -371,6 +371,7 @@ impl Claiming<'_> {
         if free == 0 || self.claim(jobs, free).await? > 0 {
             return Ok(Turn::Again);
         }
+        (self.run.beat)(Ok(()));
         if !self.places.are_all_free() {
             // Something is under way, and may come back to the queue.
             let before = self.places.free();
@@ -401,7 +402,9 @@ impl Claiming<'_> {
         if accepted > self.accepted {
             (self.accepted, self.pause) = (accepted, RELAY_PAUSE_SECONDS.0);
         }
-        self.sleep(Duration::from_secs(self.pause)).await;
+        let (cause, seconds) = (self.line.failure().unwrap_or_default(), self.pause);
+        tracing::warn!("the relay cannot be reached: {cause}; trying again in {seconds} s");
+        self.sleep(Duration::from_secs(seconds)).await;
         self.pause = (self.pause * 2).min(RELAY_PAUSE_SECONDS.1);
         self.line.try_again();
         Turn::Again
