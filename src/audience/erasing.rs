@@ -16,7 +16,9 @@ pub async fn suppress(
     reason: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    tx.suppress(&keys.address_hash(address), "block", reason, now).await
+    let hash = keys.address_hash(address);
+    hold_subscriptions(tx, &hash).await?;
+    tx.suppress(&hash, "block", reason, now).await
 }
 
 /// Lets an address be written to again; gives whether it had been suppressed.
@@ -28,7 +30,19 @@ pub async fn unsuppress(
     keys: &Keys,
     address: &EmailAddress,
 ) -> Result<bool, StoreError> {
-    tx.unsuppress(&keys.address_hash(address)).await
+    let hash = keys.address_hash(address);
+    hold_subscriptions(tx, &hash).await?;
+    tx.unsuppress(&hash).await
+}
+
+/// Holds what the address subscribed to: a chunk that is being decided counts who is suppressed,
+/// and then writes to who is not.
+async fn hold_subscriptions(tx: &mut Tx<'_>, hash: &str) -> Result<(), StoreError> {
+    let Some(subject) = tx.hold_subject(hash).await? else { return Ok(()) };
+    for subscription in tx.subscriptions_of(subject.id).await? {
+        tx.hold_subscription(subscription.id).await?;
+    }
+    Ok(())
 }
 
 /// Erases a person: subscriptions end, address, name, words and consents go; a keyed hash of the
@@ -45,12 +59,13 @@ pub async fn erase(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let hash = keys.address_hash(address);
-    let known = match tx.subject_by_hash(&hash).await? {
+    let known = match tx.hold_subject(&hash).await? {
         None => false,
         Some(subject) => {
-            for held in tx.subscriptions_of(subject.id).await? {
+            for found in tx.subscriptions_of(subject.id).await? {
+                let Some(held) = tx.hold_subscription(found.id).await? else { continue };
                 let state = subscriptions::ENDED.to_owned();
-                let ended = StoredSubscription { state, ..held.clone() };
+                let ended = StoredSubscription { state, ..(*held).clone() };
                 subscriptions::change(tx, &held, ended, now).await?;
                 let words = tx.words_of(held.id).await?;
                 tx.follow_words(held.id, &[]).await?;

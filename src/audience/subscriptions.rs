@@ -3,7 +3,8 @@
 
 use crate::model::{CadenceId, Language, ListId, PlaceId, Timestamp, TopicId};
 use crate::store::{
-    CadenceRow, NewSubscription, Profile, Store, StoreError, StoredSubscription, Subject, Tx,
+    CadenceRow, HeldSubscription, NewSubscription, Profile, Store, StoreError, StoredSubscription,
+    Subject, Tx,
 };
 
 use super::{EmailAddress, Keys};
@@ -108,20 +109,13 @@ pub async fn join(
     if tx.suppression(&hash).await?.is_some() {
         return Ok(Joined::Suppressed);
     }
-    let subject = match tx.subject_by_hash(&hash).await? {
-        Some(subject) => subject,
-        None => {
-            let subject = Subject {
-                id: random_id(),
-                address: Some(address.to_string()),
-                name: name.map(str::to_owned),
-            };
-            tx.insert_subject(&subject, &hash, now).await?;
-            subject
-        }
-    };
+    let subject = subject(tx, &hash, address, name, now).await?;
     let profile = tx.intern_profile(&wanted.profile()).await?;
-    let Some(held) = tx.subscription(subject.id, list).await? else {
+    let held = match tx.subscription(subject.id, list).await? {
+        Some(found) => tx.hold_subscription(found.id).await?,
+        None => None,
+    };
+    let Some(held) = held else {
         let new = NewSubscription {
             subscriber: subject.id,
             list: list.clone(),
@@ -147,10 +141,34 @@ pub async fn join(
         return Ok(if renamed { Joined::Changed } else { Joined::Unchanged });
     }
     let cadence = wanted.cadence.clone();
-    let changed = StoredSubscription { profile, cadence, ..held.clone() };
+    let changed = StoredSubscription { profile, cadence, ..(*held).clone() };
     change(tx, &held, changed, now).await?;
     tx.follow_words(held.id, &wanted.words).await?;
     Ok(Joined::Changed)
+}
+
+/// The subscriber with an address, made where there is none, and held.
+async fn subject(
+    tx: &mut Tx<'_>,
+    hash: &str,
+    address: &EmailAddress,
+    name: Option<&str>,
+    now: Timestamp,
+) -> Result<Subject, StoreError> {
+    loop {
+        if let Some(subject) = tx.hold_subject(hash).await? {
+            return Ok(subject);
+        }
+        let subject = Subject {
+            id: random_id(),
+            address: Some(address.to_string()),
+            name: name.map(str::to_owned),
+        };
+        if tx.insert_subject(&subject, hash, now).await? {
+            return Ok(subject);
+        }
+        // Somebody else has just made it.
+    }
 }
 
 /// Ends a subscription; gives whether it was one that could be ended.
@@ -159,11 +177,11 @@ pub async fn join(
 /// Where the database fails.
 pub async fn leave(store: &Store, subscription: i64, now: Timestamp) -> Result<bool, StoreError> {
     let mut tx = store.write().await?;
-    let Some(held) = tx.subscription_by_id(subscription).await? else {
+    let Some(held) = tx.hold_subscription(subscription).await? else {
         return Ok(false);
     };
     if held.state != ENDED {
-        let changed = StoredSubscription { state: ENDED.to_owned(), ..held.clone() };
+        let changed = StoredSubscription { state: ENDED.to_owned(), ..(*held).clone() };
         change(&mut tx, &held, changed, now).await?;
         tx.commit().await?;
     }
@@ -176,12 +194,12 @@ pub async fn leave(store: &Store, subscription: i64, now: Timestamp) -> Result<b
 /// Where the database fails.
 pub async fn pause(
     tx: &mut Tx<'_>,
-    held: &StoredSubscription,
+    held: &HeldSubscription,
     paused: bool,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let state = if paused { PAUSED } else { ACTIVE };
-    let changed = StoredSubscription { state: state.to_owned(), ..held.clone() };
+    let changed = StoredSubscription { state: state.to_owned(), ..(**held).clone() };
     change(tx, held, changed, now).await
 }
 
@@ -190,7 +208,7 @@ pub async fn pause(
 /// changes cadence, and then it has been told up to the start of that message's window.
 pub(super) async fn change(
     tx: &mut Tx<'_>,
-    held: &StoredSubscription,
+    held: &HeldSubscription,
     mut changed: StoredSubscription,
     now: Timestamp,
 ) -> Result<(), StoreError> {

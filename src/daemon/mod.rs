@@ -94,8 +94,8 @@ pub enum DaemonError {
     Unfinished(String),
 }
 
-/// Serves an installation until it is stopped: runs a loop for each of the parts. Without parts, all
-/// that the settings allow: delivery needs a relay.
+/// Serves an installation until it is stopped: runs a loop for each of the parts. Without parts,
+/// all that the settings allow: delivery needs a relay.
 ///
 /// # Errors
 /// [`DaemonError`]: it cannot start, or loops had not ended at the deadline.

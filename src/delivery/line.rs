@@ -12,8 +12,9 @@ use crate::store::{ClaimedMessage, OutcomeRow};
 use super::places::Place;
 use super::policy;
 use super::recorder::Recorder;
+use super::run::Delivery;
 use super::smtp::{Connection, Envelope, Failure, Reply};
-use super::worker::{Delivery, RELAY_PAUSE_SECONDS};
+use super::worker::RELAY_PAUSE_SECONDS;
 
 /// A message under way to a connection.
 pub(super) struct Job {

@@ -13,13 +13,14 @@ mod parcels;
 mod places;
 mod policy;
 mod recorder;
+mod run;
 pub mod smtp;
 mod worker;
 
 pub use ledger::{Audit, EditionSums, NamedDoubt, audit};
 pub use parcels::{Body, Own, Parcels, by_id, message_id, put_together};
 pub use policy::{RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX};
-pub use worker::{Beat, Delivered, Delivery, Run, STOP_SECONDS_MAX, Totals, Until};
+pub use run::{Beat, Delivered, Delivery, Run, STOP_SECONDS_MAX, Totals, Until};
 
 use crate::audience::InvalidAddress;
 use crate::store::StoreError;

@@ -119,9 +119,9 @@ impl StoreError {
     }
 }
 
-/// Whether a database's code is about something that passes. SQLite's are numbers (busy, locked, out
-/// of memory, I/O, full, cannot open; the low octet is the kind); PostgreSQL's have five characters
-/// (connection, resources, intervention, lock, serialization and deadlock).
+/// Whether a database's code is about something that passes. SQLite's are numbers (busy, locked,
+/// out of memory, I/O, full, cannot open; the low octet is the kind); PostgreSQL's have five
+/// characters (connection, resources, intervention, lock, serialization and deadlock).
 fn may_pass(code: &str) -> bool {
     const SQLITE: [i64; 6] = [5, 6, 7, 10, 13, 14];
     const POSTGRES: [&str; 6] = ["08", "40", "53", "57", "58", "55P03"];

@@ -59,7 +59,8 @@ statements! {
                 AND message.state = 'sending'",
         postgres: "UPDATE message SET state = o.state, cause = o.cause,
                 next_try_at = o.next_try_at, worker_id = NULL,
-                ended_at = CASE WHEN o.state IN ('queued', 'deferred') THEN NULL ELSE $2 END
+                ended_at = CASE WHEN o.state IN ('queued', 'deferred') THEN NULL
+                    ELSE $2::bigint END
             FROM json_to_recordset($1::json) AS o (message bigint, attempt bigint, state text,
                 cause text, next_try_at bigint)
             WHERE message.id = o.message AND message.attempts = o.attempt
@@ -100,7 +101,7 @@ statements! {
             WHERE message.id = f.id AND message.state = 'sending' AND message.worker_id = $2",
         postgres: "UPDATE message SET worker_id = NULL, next_try_at = $3, state = f.state,
                 cause = CASE f.state WHEN 'dropped' THEN 'in_doubt' END,
-                ended_at = CASE f.state WHEN 'queued' THEN NULL ELSE $3 END
+                ended_at = CASE f.state WHEN 'queued' THEN NULL ELSE $3::bigint END
             FROM (SELECT m.id, CASE l.in_doubt WHEN 'resend' THEN 'queued'
                         WHEN 'hold' THEN 'held' ELSE 'dropped' END AS state
                     FROM message m

@@ -20,10 +20,8 @@ statements! {
     REMOVE_SOURCE = "UPDATE source SET removed_at = $2 WHERE id = $1 AND removed_at IS NULL";
     SOURCES = "SELECT * FROM source WHERE removed_at IS NULL ORDER BY id";
     SOURCE = "SELECT * FROM source WHERE id = $1";
-    LOCK_SOURCE = {
-        sqlite: "SELECT * FROM source WHERE id = $1 AND removed_at IS NULL",
-        postgres: "SELECT * FROM source WHERE id = $1 AND removed_at IS NULL FOR UPDATE"
-    };
+    LOCK_SOURCE = "SELECT * FROM source WHERE id = $1 AND removed_at IS NULL"
+        + { postgres: "FOR UPDATE" };
     CLAIM_SOURCES = {
         sqlite: "UPDATE source SET claimed_until = $2 WHERE id IN (SELECT id FROM source
                 WHERE removed_at IS NULL AND next_poll_at <= $1

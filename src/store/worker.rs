@@ -16,21 +16,15 @@ const FORGET_AFTER_SECONDS: i64 = 3600;
 statements! {
     RENEW_LEASE = "INSERT INTO worker (id, started_at, lease_until) VALUES ($1, $2, $3)
         ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until";
-    LEASE = {
-        sqlite: "SELECT lease_until FROM worker WHERE id = $1",
-        postgres: "SELECT lease_until FROM worker WHERE id = $1 FOR UPDATE"
-    };
+    LEASE = "SELECT lease_until FROM worker WHERE id = $1" + { postgres: "FOR UPDATE" };
     FORGET_WORKERS = "DELETE FROM worker WHERE lease_until < $1 AND NOT EXISTS
         (SELECT 1 FROM message WHERE state = 'sending' AND worker_id = worker.id)";
     REMOVE_WORKER = "DELETE FROM worker WHERE id = $1";
     WORKERS_UNDER_WAY = "SELECT DISTINCT m.worker_id, coalesce(w.lease_until, 0) AS lease_until
         FROM message m LEFT JOIN worker w ON w.id = m.worker_id
         WHERE m.state = 'sending' AND m.worker_id <> $1";
-    HELD_BY = {
-        sqlite: "SELECT id, attempts FROM message WHERE state = 'sending' AND worker_id = $1",
-        postgres: "SELECT id, attempts FROM message WHERE state = 'sending' AND worker_id = $1
-            ORDER BY id FOR UPDATE"
-    };
+    HELD_BY = "SELECT id, attempts FROM message WHERE state = 'sending' AND worker_id = $1"
+        + { postgres: "ORDER BY id FOR UPDATE" };
 }
 
 /// Which of a worker's messages it gives back.

@@ -6,6 +6,7 @@ mod failures;
 mod stopping;
 pub mod support;
 
+use crate::support::Engine;
 use support::{GatedRelay, Town, wait_until};
 
 #[test]
@@ -52,6 +53,9 @@ fn what_commands_bring_in_beside_it_is_noticed() {
 
 #[test]
 fn a_second_daemon_on_the_same_file_is_refused_and_commands_are_not() {
+    if Engine::of_this_run() == Engine::Postgres {
+        return;
+    }
     let relay = GatedRelay::start();
     let town = Town::new(relay.port, 1);
     let daemon = town.serve(&[]);
