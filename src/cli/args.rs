@@ -59,6 +59,8 @@ pub enum Command {
     /// Look at messages, send them again, drop them
     #[command(subcommand)]
     Messages(Messages),
+    /// Show who did what, the newest first
+    Trace(Trace),
 }
 
 /// A command whose only option is its output.
@@ -239,6 +241,9 @@ pub enum Subscribers {
         /// Why
         #[arg(long)]
         reason: String,
+        /// Who wants it
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
     },
     /// Never write to an address again
     Suppress {
@@ -247,14 +252,20 @@ pub enum Subscribers {
         /// Why
         #[arg(long)]
         reason: String,
+        /// Who wants it
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
     },
     /// Let an address be written to again
     Unsuppress {
         /// The address
         email: String,
-        /// Why
+        /// Why; it stays in the trace for good, so name nobody
         #[arg(long)]
         reason: String,
+        /// Who wants it
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
     },
 }
 
@@ -381,6 +392,34 @@ pub enum Messages {
         #[arg(long, value_name = "NAME")]
         by: String,
     },
+}
+
+/// `trace`
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("about"))]
+pub struct Trace {
+    /// Only what was done to this address and its subscriptions
+    #[arg(long, value_name = "EMAIL", group = "about")]
+    pub subscriber: Option<String>,
+    /// Only what was done to this list
+    #[arg(long, value_name = "ID", group = "about")]
+    pub list: Option<ListId>,
+    /// Only what was done to this source
+    #[arg(long, value_name = "ID", group = "about")]
+    pub source: Option<SourceId>,
+    /// Only what was done to this edition
+    #[arg(long, value_name = "ID", group = "about")]
+    pub edition: Option<i64>,
+    /// Only what was done to this message
+    #[arg(long, value_name = "ID", group = "about")]
+    pub message: Option<i64>,
+    /// The most lines
+    #[arg(long, default_value_t = 100, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub limit: u32,
+    /// Print JSON Lines
+    #[arg(long)]
+    pub json: bool,
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::audience::ImportError;
 use crate::config::ConfigError;
-use crate::delivery::DeliveryError;
+use crate::delivery::{DecisionError, DeliveryError};
 use crate::editions::PlanError;
 use crate::ingest::{FetchError, ReadError};
 use crate::installation::OpenError;
@@ -150,6 +150,21 @@ impl From<RoundError> for CliError {
                 chain(&error),
                 "look at [smtp] host and port, and whether the relay is up",
             ),
+        }
+    }
+}
+
+impl From<DecisionError> for CliError {
+    fn from(error: DecisionError) -> Self {
+        match error {
+            DecisionError::Store(error) => error.into(),
+            error @ DecisionError::NoMessage(_) => Self::usage(
+                chain(&error),
+                "`banditore messages list` shows what there is; archived ones are gone",
+            ),
+            error @ (DecisionError::State { .. } | DecisionError::Archived { .. }) => {
+                Self::failed(chain(&error), "nothing was changed; take it out of the list")
+            }
         }
     }
 }

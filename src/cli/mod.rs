@@ -1,6 +1,7 @@
 //! The command line: one file a group of commands. It parses, calls the rooms, and prints; with
 //! `--json` one document on standard output and nothing else there.
 
+mod acting;
 mod args;
 mod check;
 mod deliver;
@@ -15,10 +16,11 @@ mod replay;
 mod source;
 mod subscribers;
 mod topics;
+mod trace;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 pub use args::{Args, Command};
 pub use error::CliError;
@@ -26,28 +28,36 @@ use error::is_wrong_usage;
 
 use crate::clock::Clock;
 use crate::installation::Installation;
+use crate::store::Actor;
 
 /// What commands share.
 struct Context {
     config: Option<std::path::PathBuf>,
     clock: Clock,
+    actor: Actor,
 }
 
 impl Context {
     async fn open(&self) -> Result<Installation, CliError> {
-        Ok(Installation::open(self.config.as_deref(), self.clock.clone()).await?)
+        let (config, clock) = (self.config.as_deref(), self.clock.clone());
+        Ok(Installation::open(config, clock, self.actor.clone()).await?)
     }
 
     /// For commands that change nothing.
     async fn open_to_look(&self) -> Result<Installation, CliError> {
-        Ok(Installation::open_to_look(self.config.as_deref(), self.clock.clone()).await?)
+        let (config, clock) = (self.config.as_deref(), self.clock.clone());
+        Ok(Installation::open_to_look(config, clock, self.actor.clone()).await?)
     }
 }
 
 /// The program: parses its arguments, does what they ask, and says how it went.
 pub fn main() -> ExitCode {
-    let args = match Args::try_parse() {
-        Ok(args) => args,
+    let parsed = Args::command().try_get_matches().and_then(|matches| {
+        let command = acting::command_of(&matches);
+        Ok((Args::from_arg_matches(&matches)?, command))
+    });
+    let (args, command) = match parsed {
+        Ok(parsed) => parsed,
         // Help and version are no errors, and print where they belong.
         Err(error) if !is_wrong_usage(&error) => error.exit(),
         Err(error) => return report(&CliError::from(error)),
@@ -62,7 +72,7 @@ pub fn main() -> ExitCode {
             ));
         }
     };
-    match runtime.block_on(run(args)) {
+    match runtime.block_on(run(args, &command)) {
         Ok(code) => code,
         Err(error) => report(&error),
     }
@@ -74,13 +84,13 @@ fn report(error: &CliError) -> ExitCode {
     ExitCode::from(error.code)
 }
 
-/// Does what the arguments ask.
+/// Does what the arguments ask, for the trace under the command's name: `subscribers import`.
 ///
 /// # Errors
 /// [`CliError`], with what happened, a hint, and the exit status.
-pub async fn run(args: Args) -> Result<ExitCode, CliError> {
+pub async fn run(args: Args, command: &str) -> Result<ExitCode, CliError> {
     let clock = args.at.map_or_else(Clock::system, Clock::started_at);
-    let context = Context { config: args.config, clock };
+    let context = Context { config: args.config, clock, actor: acting::command(command) };
     match args.command {
         Command::Demo(demo) => demo::run(demo).await,
         Command::Init(init) => init::run(&init),
@@ -94,6 +104,7 @@ pub async fn run(args: Args) -> Result<ExitCode, CliError> {
         Command::Deliver(deliver) => deliver::deliver(&context, &deliver).await,
         Command::Explain(explain) => explain::explain(&context, &explain).await,
         Command::Audit(audit) => explain::audit(&context, &audit).await,
+        Command::Trace(trace) => trace::run(&context, &trace).await,
         Command::Messages(messages) => messages::run(&context, messages).await,
     }
 }
