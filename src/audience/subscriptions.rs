@@ -237,15 +237,16 @@ pub(super) async fn change(
     }
     changed.cursor = Some(told);
     tx.change_subscription(&changed, now).await?;
-    let followed = tx.words_of(held.id).await?.len();
-    if let Some(words) = words {
+    let followed = tx.words_of(held.id).await?;
+    let words = words.unwrap_or(&followed);
+    let others = !followed.iter().map(|(key, _)| key).eq(words.iter().map(|(key, _)| key));
+    if others {
         tx.follow_words(held.id, words).await?;
     }
-    let before = TracedSubscription::of(tx, held, followed).await?;
-    let follows = words.map_or(followed, <[_]>::len);
-    let after = TracedSubscription::of(tx, &changed, follows).await?;
-    // A pin alone is nothing that anybody asked for.
-    if before == after {
+    let before = TracedSubscription::of(tx, held, followed.len()).await?;
+    let after = TracedSubscription::of(tx, &changed, words.len()).await?;
+    // A pin alone is nothing that anybody asked for; other words are, as many as they may be.
+    if before == after && !others {
         return Ok(());
     }
     let action = match (held.state.as_str(), changed.state.as_str()) {
