@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use clap::{Parser, Subcommand};
 
 use crate::ingest::SourceKind;
@@ -59,6 +60,9 @@ pub enum Command {
     /// Look at messages, send them again, drop them
     #[command(subcommand)]
     Messages(Messages),
+    /// Archive old editions
+    #[command(subcommand)]
+    Editions(Editions),
     /// Show who did what, the newest first
     Trace(Trace),
 }
@@ -394,6 +398,25 @@ pub enum Messages {
     },
 }
 
+/// `editions …`
+#[derive(Debug, Subcommand)]
+pub enum Editions {
+    /// Take the messages of old editions out of the database, and keep their sums
+    ///
+    /// Editions of which something is under way or held stay, and so do those of the last 7 days.
+    Archive {
+        /// Editions with a slot before this day, such as 2026-09-01
+        #[arg(long, value_name = "DATE", value_parser = date)]
+        before: NaiveDate,
+        /// Write the messages and their attempts into this new file first, as JSON Lines
+        #[arg(long, value_name = "FILE.jsonl")]
+        out: Option<PathBuf>,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 /// `trace`
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("about"))]
@@ -420,6 +443,10 @@ pub struct Trace {
     /// Print JSON Lines
     #[arg(long)]
     pub json: bool,
+}
+
+fn date(text: &str) -> Result<NaiveDate, String> {
+    text.parse().map_err(|error| format!("{error}; write it as 2026-09-01"))
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {

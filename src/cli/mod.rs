@@ -7,6 +7,7 @@ mod check;
 mod deliver;
 mod demo;
 mod digest;
+mod editions;
 mod error;
 mod explain;
 mod init;
@@ -104,6 +105,7 @@ pub async fn run(args: Args, command: &str) -> Result<ExitCode, CliError> {
         Command::Deliver(deliver) => deliver::deliver(&context, &deliver).await,
         Command::Explain(explain) => explain::explain(&context, &explain).await,
         Command::Audit(audit) => explain::audit(&context, &audit).await,
+        Command::Editions(editions) => editions::run(&context, editions).await,
         Command::Trace(trace) => trace::run(&context, &trace).await,
         Command::Messages(messages) => messages::run(&context, messages).await,
     }

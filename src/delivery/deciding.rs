@@ -79,6 +79,9 @@ async fn decide_one(
 ) -> Result<(), DecisionError> {
     let held = tx.message(message).await?.ok_or(DecisionError::NoMessage(message))?;
     let (edition, state) = (held.edition_id, held.state);
+    if tx.archived_at(edition).await?.is_some() {
+        return Err(DecisionError::Archived { message, edition });
+    }
     let (decided, action, after) = match decision {
         Decision::Resend => {
             let expires = now.plus(DIGEST_LIFETIME_SECONDS);

@@ -6,6 +6,7 @@
 //! nobody can know. The room reads editions and their fragments, and writes messages, attempts and
 //! workers.
 
+mod archive;
 mod deciding;
 mod ledger;
 mod line;
@@ -15,6 +16,10 @@ mod recorder;
 pub mod smtp;
 mod worker;
 
+pub use archive::{
+    ARCHIVE_AGE_SECONDS_MIN, ARCHIVED_ROWS_A_TRANSACTION, Archivable, Archive, ArchiveError,
+    ArchiveReport, ArchivedEdition,
+};
 pub use deciding::{Decision, DecisionError, decide};
 pub use ledger::{Audit, EditionSums, NamedDoubt, audit};
 pub use parcels::{Body, Own, Parcels, by_id, message_id, put_together};

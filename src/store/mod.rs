@@ -10,6 +10,7 @@
 //! function that reads what it then decides upon locks it first, in the order cadence, edition,
 //! subscription.
 
+mod archive;
 mod audience;
 mod bells;
 mod editions;
@@ -29,6 +30,7 @@ mod trace;
 mod value;
 mod worker;
 
+pub use archive::Shape;
 pub use audience::{NewSubscription, Profile, StoredSubscription, Subject, Suppression};
 pub use bells::{Bell, Listener};
 pub use editions::{
@@ -84,6 +86,7 @@ pub(crate) use statements;
 /// Every statement of the room with its name, for the test that prepares them all.
 pub fn all_statements() -> Vec<(&'static str, Sql)> {
     [
+        archive::ALL,
         audience::ALL,
         editions::ALL,
         installation::ALL,

@@ -3,7 +3,7 @@
 use crate::program::Office;
 
 /// Every command but `demo`, as it is typed.
-const COMMANDS: [&str; 37] = [
+const COMMANDS: [&str; 39] = [
     "",
     "init",
     "check",
@@ -40,6 +40,8 @@ const COMMANDS: [&str; 37] = [
     "messages list",
     "messages resend",
     "messages drop",
+    "editions",
+    "editions archive",
     "trace",
 ];
 

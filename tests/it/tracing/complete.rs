@@ -29,6 +29,7 @@ const TRACED: &[&str] = &[
     "REOPEN_EDITION",
     "RESEND_BY_NAME",
     "DROP_BY_NAME",
+    "MARK_ARCHIVED",
 ];
 
 /// Statements of the work that goes on by itself, and parts of what another one traces.
@@ -89,6 +90,18 @@ const UNTRACED: &[(&str, &[&str])] = &[
             "PIN_LEFT_OUT",
             "DROP_PINS",
             "PIN",
+        ],
+    ),
+    (
+        "an archived edition gives up its rows: that it is archived is traced",
+        &[
+            "INSERT_SUM",
+            "DROP_ATTEMPTS",
+            "DROP_MESSAGES",
+            "DROP_GROUPS",
+            "DROP_HITS",
+            "DROP_VARIANTS",
+            "DROP_FRAGMENTS",
         ],
     ),
     (
