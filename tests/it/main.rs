@@ -30,3 +30,4 @@ mod store;
 mod support;
 mod tidy;
 mod topics;
+mod tracing;
