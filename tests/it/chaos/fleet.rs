@@ -45,11 +45,12 @@ pub struct Daemon {
 pub struct Fleet<'a> {
     office: &'a Office,
     pub daemons: Vec<Daemon>,
-    database: Beside,
+    /// To look at their transactions.
+    database: Option<Beside>,
 }
 
 impl<'a> Fleet<'a> {
-    pub async fn start(office: &'a Office, size: usize) -> Self {
+    pub fn start(office: &'a Office, size: usize) -> Self {
         let daemon = |number| Daemon {
             name: format!("daemon_{number}"),
             web: free_port(),
@@ -57,10 +58,14 @@ impl<'a> Fleet<'a> {
             child: None,
             launched: Instant::now(),
         };
-        let database = Beside::to(&office.database_url()).await;
-        let mut fleet = Self { office, daemons: (0..size).map(daemon).collect(), database };
+        let mut fleet = Self { office, daemons: (0..size).map(daemon).collect(), database: None };
         (0..size).for_each(|number| fleet.launch(number));
         fleet
+    }
+
+    /// The database goes away: what it said before is no connection afterwards.
+    pub fn forget_database(&mut self) {
+        self.database = None;
     }
 
     /// Starts a daemon that is down.
@@ -123,8 +128,12 @@ impl<'a> Fleet<'a> {
             "SELECT query FROM pg_stat_activity WHERE application_name = '{name}'
                 AND xact_start IS NOT NULL"
         );
+        let database = match &mut self.database {
+            Some(database) => database,
+            None => self.database.insert(Beside::to(&self.office.database_url()).await),
+        };
         let mut met = Vec::new();
-        for query in self.database.texts(&sql).await {
+        for query in database.texts(&sql).await {
             let about = |words: &[&str]| words.iter().any(|word| query.contains(word));
             if about(&["INTO attempt", "SKIP LOCKED", "SET state = 'sending'"]) {
                 met.push(STAGES[3]);

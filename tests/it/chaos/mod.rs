@@ -161,7 +161,9 @@ async fn faults_happen(fleet: &mut Fleet<'_>, weather: &Weather, wanted: usize) 
     while weather.goes_on() {
         pause(50..400).await;
         if weather.down.get() {
+            // None of them ends because the database is away.
             fleet.all_live();
+            fleet.forget_database();
             continue;
         }
         let number = rand::random_range(0..fleet.daemons.len());
@@ -271,7 +273,7 @@ async fn three_daemons_on_postgres_lose_nothing_whatever_happens_to_them() {
     for _ in 0..40 {
         people.joins().await.unwrap();
     }
-    let mut fleet = Fleet::start(&office, DAEMONS).await;
+    let mut fleet = Fleet::start(&office, DAEMONS);
     let seconds = setting("BANDITORE_CHAOS_SECONDS").unwrap_or(SECONDS);
     let end = Instant::now() + Duration::from_secs(seconds);
     let weather = Weather { end, down: Cell::new(false) };
