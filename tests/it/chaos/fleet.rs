@@ -5,6 +5,9 @@ use std::fs::File;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
 use super::relay::{Heard, Relay};
 use crate::daemon::support::free_port;
 use crate::program::Office;
@@ -40,6 +43,20 @@ pub struct Daemon {
     pub relay: Relay,
     child: Option<Child>,
     launched: Instant,
+}
+
+impl Daemon {
+    async fn is_ready(&self) -> bool {
+        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.web)).await else {
+            return false;
+        };
+        let request = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        let mut answer = String::new();
+        let asked = stream.write_all(request).await;
+        asked.is_ok()
+            && stream.read_to_string(&mut answer).await.is_ok()
+            && answer.starts_with("HTTP/1.1 200")
+    }
 }
 
 pub struct Fleet<'a> {
@@ -179,6 +196,17 @@ impl<'a> Fleet<'a> {
             if let Some(child) = &mut daemon.child {
                 let ended = child.try_wait().unwrap();
                 assert!(ended.is_none(), "{} has ended by itself: {ended:?}", daemon.name);
+            }
+        }
+    }
+
+    /// Waits until every daemon says that all its parts go round.
+    pub async fn all_ready(&mut self) {
+        let end = Instant::now() + STOP;
+        for daemon in &self.daemons {
+            while !daemon.is_ready().await {
+                assert!(Instant::now() < end, "{} does not get ready", daemon.name);
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
     }
