@@ -1,7 +1,8 @@
 use super::support::{GatedRelay, Town, wait_until};
 
 /// Two connections: two contents under way, two messages claimed behind them.
-const TWO_CONNECTIONS: [(&str, &str); 1] = [("BANDITORE__SMTP__CONNECTIONS", "2")];
+const TWO_CONNECTIONS: [(&str, &str); 2] =
+    [("BANDITORE__SMTP__CONNECTIONS", "2"), ("BANDITORE__DELIVERY__LEASE", "2s")];
 
 /// A daemon in the midst of an edition: two contents have come, and wait for their replies.
 fn in_the_midst(relay: &GatedRelay, people: usize) -> (Town, super::support::Served) {
