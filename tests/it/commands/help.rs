@@ -3,12 +3,13 @@
 use crate::program::Office;
 
 /// Every command but `demo`, as it is typed.
-const COMMANDS: [&str; 36] = [
+const COMMANDS: [&str; 37] = [
     "",
     "init",
     "check",
     "migrate",
     "once",
+    "serve",
     "source",
     "source test",
     "source list",
