@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 
 use super::status::LoopStatus;
-use super::supervisor::{Failure, Round, Work};
+use super::supervisor::{Failure, Round, Work, chain};
 use super::{Context, Part};
 use crate::web::page::{Policy, answer};
 use crate::web::router;
@@ -86,7 +86,7 @@ async fn ready(State(context): State<Context>) -> Response {
     let limit = Duration::from_secs(DATABASE_SECONDS_MAX);
     let error = match tokio::time::timeout(limit, installation.store.ready()).await {
         Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(error.to_string()),
+        Ok(Err(error)) => Some(chain(&error)),
         Err(_) => Some(format!("the database does not answer within {DATABASE_SECONDS_MAX} s")),
     };
     let loops = status.loops();
