@@ -55,6 +55,10 @@ CREATE TABLE edition_sum (
     PRIMARY KEY (edition_id, state)
 );
 
+-- Variants go when their edition is archived. A foreign key would look for each of them in all
+-- groups and all messages there are.
+ALTER TABLE edition_group DROP CONSTRAINT edition_group_variant_id_fkey;
+
 -- delivery ----------------------------------------------------------------------------------
 
 -- A mail that is of no edition: a confirmation, a link to one's preferences. Its purpose makes it
@@ -72,6 +76,7 @@ CREATE TABLE notice (
 );
 
 -- A message is of an edition or is a notice.
+ALTER TABLE message DROP CONSTRAINT message_variant_id_fkey;
 ALTER TABLE message ADD COLUMN notice_id BIGINT UNIQUE REFERENCES notice (id);
 ALTER TABLE message ALTER COLUMN edition_id DROP NOT NULL;
 ALTER TABLE message ALTER COLUMN subscription_id DROP NOT NULL;

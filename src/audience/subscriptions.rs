@@ -7,6 +7,9 @@ use crate::store::{
     Subject, Tx,
 };
 
+use super::traced::{
+    TracedConsent, TracedName, TracedSubscription, form, trace_subscriber, trace_subscription,
+};
 use super::{EmailAddress, Keys};
 
 /// Subscriptions that take part in editions.
@@ -104,7 +107,7 @@ pub async fn join(
     joining: &Joining<'_>,
     now: Timestamp,
 ) -> Result<Joined, StoreError> {
-    let Joining { address, name, list, wanted, consent } = *joining;
+    let Joining { address, name, list, wanted, .. } = *joining;
     let hash = keys.address_hash(address);
     if tx.suppression(&hash).await?.is_some() {
         return Ok(Joined::Suppressed);
@@ -116,15 +119,7 @@ pub async fn join(
         None => None,
     };
     let Some(held) = held else {
-        let new = NewSubscription {
-            subscriber: subject.id,
-            list: list.clone(),
-            cadence: wanted.cadence.clone(),
-            profile,
-        };
-        let id = tx.insert_subscription(&new, now).await?;
-        tx.follow_words(id, &wanted.words).await?;
-        tx.insert_consent(id, consent.way, consent.proof, now).await?;
+        subscribe(tx, subject.id, profile, joining, now).await?;
         return Ok(Joined::New);
     };
     if held.state == ENDED {
@@ -132,7 +127,10 @@ pub async fn join(
     }
     let renamed = name.is_some() && name != subject.name.as_deref();
     if let Some(name) = name.filter(|_| renamed) {
+        let before = TracedName { named: subject.name.is_some() };
+        let lines = (Some(form(before)), Some(form(TracedName { named: true })));
         tx.name_subject(subject.id, name).await?;
+        trace_subscriber(tx, "subscriber.named", subject.id, lines, now).await?;
     }
     let held_words = tx.words_of(held.id).await?;
     let same_words =
@@ -142,8 +140,7 @@ pub async fn join(
     }
     let cadence = wanted.cadence.clone();
     let changed = StoredSubscription { profile, cadence, ..(*held).clone() };
-    change(tx, &held, changed, now).await?;
-    tx.follow_words(held.id, &wanted.words).await?;
+    change(tx, &held, changed, Some(&wanted.words), now).await?;
     Ok(Joined::Changed)
 }
 
@@ -171,6 +168,37 @@ async fn subject(
     }
 }
 
+/// Makes a subscription where there was none.
+async fn subscribe(
+    tx: &mut Tx<'_>,
+    subscriber: i64,
+    profile: i64,
+    joining: &Joining<'_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Joining { list, wanted, consent, .. } = *joining;
+    let cadence = wanted.cadence.clone();
+    let new = NewSubscription { subscriber, list: list.clone(), cadence, profile };
+    let id = tx.insert_subscription(&new, now).await?;
+    tx.follow_words(id, &wanted.words).await?;
+    tx.insert_consent(id, consent.way, consent.proof, now).await?;
+    let NewSubscription { subscriber, list, cadence, profile } = new;
+    let made = StoredSubscription {
+        id,
+        subscriber,
+        list,
+        cadence,
+        profile,
+        state: ACTIVE.to_owned(),
+        cursor: None,
+        joined_position: 0,
+        created_at: now,
+    };
+    let agreed = TracedConsent { way: consent.way.to_owned(), text_version: None };
+    let after = TracedSubscription::new(&made, wanted.profile(), wanted.words.len()).agreed(agreed);
+    trace_subscription(tx, "subscription.joined", id, None, Some(after), now).await
+}
+
 /// Ends a subscription; gives whether it was one that could be ended.
 ///
 /// # Errors
@@ -182,7 +210,7 @@ pub async fn leave(store: &Store, subscription: i64, now: Timestamp) -> Result<b
     };
     if held.state != ENDED {
         let changed = StoredSubscription { state: ENDED.to_owned(), ..(*held).clone() };
-        change(&mut tx, &held, changed, now).await?;
+        change(&mut tx, &held, changed, None, now).await?;
         tx.commit().await?;
     }
     Ok(true)
@@ -200,16 +228,18 @@ pub async fn pause(
 ) -> Result<(), StoreError> {
     let state = if paused { PAUSED } else { ACTIVE };
     let changed = StoredSubscription { state: state.to_owned(), ..(**held).clone() };
-    change(tx, held, changed, now).await
+    change(tx, held, changed, None, now).await
 }
 
-/// The one way in which a subscription changes. Its cursor is pinned where it has been told so far;
+/// The one way in which a subscription changes, and the words that it follows where they are given.
+/// Its cursor is pinned where it has been told so far;
 /// a message of its own that still waits for approval is cancelled when it pauses, leaves or
 /// changes cadence, and then it has been told up to the start of that message's window.
 pub(super) async fn change(
     tx: &mut Tx<'_>,
     held: &HeldSubscription,
     mut changed: StoredSubscription,
+    words: Option<&[(String, String)]>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let mut told = match tx.cadence(&held.list, &held.cadence).await? {
@@ -224,7 +254,27 @@ pub(super) async fn change(
         }
     }
     changed.cursor = Some(told);
-    tx.change_subscription(&changed, now).await
+    tx.change_subscription(&changed, now).await?;
+    let followed = tx.words_of(held.id).await?;
+    let words = words.unwrap_or(&followed);
+    let others = !followed.iter().map(|(key, _)| key).eq(words.iter().map(|(key, _)| key));
+    if others {
+        tx.follow_words(held.id, words).await?;
+    }
+    let before = TracedSubscription::of(tx, held, followed.len()).await?;
+    let after = TracedSubscription::of(tx, &changed, words.len()).await?;
+    // A pin alone is nothing that anybody asked for; other words are, as many as they may be.
+    if before == after && !others {
+        return Ok(());
+    }
+    let action = match (held.state.as_str(), changed.state.as_str()) {
+        (before, after) if before == after => "subscription.changed",
+        (_, ENDED) => "subscription.left",
+        (_, PAUSED) => "subscription.paused",
+        (ENDED, _) => "subscription.returned",
+        _ => "subscription.resumed",
+    };
+    trace_subscription(tx, action, held.id, Some(before), Some(after), now).await
 }
 
 /// A random id of 63 bits: what other tables call a subscriber. It says nothing of its person.

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::audience::ImportError;
 use crate::config::ConfigError;
 use crate::daemon::DaemonError;
-use crate::delivery::DeliveryError;
+use crate::delivery::{ArchiveError, DecisionError, DeliveryError};
 use crate::editions::PlanError;
 use crate::ingest::{FetchError, ReadError};
 use crate::installation::OpenError;
@@ -163,6 +163,37 @@ impl From<RoundError> for CliError {
                 chain(&error),
                 "look at [smtp] host and port, and whether the relay is up",
             ),
+        }
+    }
+}
+
+impl From<ArchiveError> for CliError {
+    fn from(error: ArchiveError) -> Self {
+        match error {
+            ArchiveError::Store(error) => error.into(),
+            ArchiveError::Unwritable { file, cause } => Self::unwritable(&file, cause),
+            error @ ArchiveError::TooRecent => Self::usage(
+                chain(&error),
+                "name an earlier day: the daily cap and mails that may be sent again need them",
+            ),
+            error @ ArchiveError::FileExists(_) => {
+                Self::usage(chain(&error), "name a new file; nothing was archived")
+            }
+        }
+    }
+}
+
+impl From<DecisionError> for CliError {
+    fn from(error: DecisionError) -> Self {
+        match error {
+            DecisionError::Store(error) => error.into(),
+            error @ DecisionError::NoMessage(_) => Self::usage(
+                chain(&error),
+                "`banditore messages list` shows what there is; archived ones are gone",
+            ),
+            error @ (DecisionError::State { .. } | DecisionError::Archived { .. }) => {
+                Self::failed(chain(&error), "nothing was changed; take it out of the list")
+            }
         }
     }
 }

@@ -7,10 +7,9 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::output::{print, print_json_line};
-use super::{CliError, Context, args};
+use super::{CliError, Context, acting, args};
 use crate::audience::public_id;
-use crate::delivery::message_id;
-use crate::editions::DIGEST_LIFETIME_SECONDS;
+use crate::delivery::{self, Decision, message_id};
 use crate::installation::Installation;
 use crate::store::{MessageState, Tx};
 
@@ -22,8 +21,10 @@ pub async fn run(context: &Context, command: args::Messages) -> Result<ExitCode,
     let installation = context.open().await?;
     match command {
         args::Messages::List { state, json } => list(&installation, state, json).await,
-        args::Messages::Resend { ids, by } => decide(&installation, &ids, &by, true).await,
-        args::Messages::Drop { ids, by } => decide(&installation, &ids, &by, false).await,
+        args::Messages::Resend { ids, by } => {
+            decide(installation, &ids, &by, Decision::Resend).await
+        }
+        args::Messages::Drop { ids, by } => decide(installation, &ids, &by, Decision::Drop).await,
     }
 }
 
@@ -80,36 +81,20 @@ async fn sender_of(tx: &mut Tx<'_>, edition: i64) -> Result<String, CliError> {
     Ok(tx.list(&edition.list_id).await?.map(|list| list.sender).unwrap_or_default())
 }
 
-/// Sends messages again, or drops them, because a named person wants it. All of them or none.
+/// Sends messages again, or drops them, because a named person wants it.
 async fn decide(
-    installation: &Installation,
+    installation: Installation,
     ids: &[i64],
     by: &str,
-    resend: bool,
+    decision: Decision,
 ) -> Result<ExitCode, CliError> {
+    let installation = installation.acting_as(acting::person(by));
     let now = installation.clock.now();
-    let mut tx = installation.store.write().await?;
-    for id in ids {
-        let message = tx.message(*id).await?.ok_or_else(|| {
-            let hint = "`banditore messages list` shows what there is";
-            CliError::usage(format!("there is no message {id}"), hint)
-        })?;
-        let decided = if resend {
-            let expires = now.plus(DIGEST_LIFETIME_SECONDS);
-            tx.reopen_edition(message.edition_id).await?;
-            tx.resend_by_name(*id, &format!("sent again by {by}"), now, expires).await?
-        } else {
-            tx.drop_by_name(*id, &format!("dropped by {by}"), now).await?
-        };
-        if !decided {
-            return Err(CliError::failed(
-                format!("message {id} is {}, and that cannot be changed so", message.state),
-                "nothing was changed; take it out of the list",
-            ));
-        }
-    }
-    tx.commit().await?;
-    let done = if resend { "queued again" } else { "dropped" };
+    delivery::decide(&installation.store, ids, decision, by, now).await?;
+    let done = match decision {
+        Decision::Resend => "queued again",
+        Decision::Drop => "dropped",
+    };
     print(&format!("{} message(s) {done}\n", ids.len()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -32,6 +32,9 @@ pub struct EditionSums {
     pub empty: i64,
     /// Those whose address is suppressed.
     pub suppressed: i64,
+    /// When its messages were archived (RFC 3339); then their counts are those of that time, and
+    /// its doubts stand in the archive.
+    pub archived: Option<String>,
     /// Messages in each state.
     pub messages: BTreeMap<&'static str, i64>,
     /// Attempts of which nobody knows whether they arrived.
@@ -105,8 +108,12 @@ async fn sums(
     edition: &EditionRow,
     zone: Tz,
 ) -> Result<EditionSums, StoreError> {
-    let counts: BTreeMap<MessageState, i64> =
-        tx.message_counts(edition.id).await?.into_iter().collect();
+    let archived_at = tx.archived_at(edition.id).await?;
+    let counts = match archived_at {
+        Some(_) => tx.archived_sums(edition.id).await?,
+        None => tx.message_counts(edition.id).await?,
+    };
+    let counts: BTreeMap<MessageState, i64> = counts.into_iter().collect();
     let messages: BTreeMap<&'static str, i64> = MessageState::ALL
         .into_iter()
         .map(|state| (state.as_str(), counts.get(&state).copied().unwrap_or(0)))
@@ -135,6 +142,7 @@ async fn sums(
         considered: edition.considered,
         empty: edition.empty,
         suppressed: edition.suppressed,
+        archived: archived_at.map(|at| at.rfc3339(zone)),
         messages,
         doubts: doubts.collect(),
         balanced,

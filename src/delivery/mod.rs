@@ -6,6 +6,8 @@
 //! nobody can know. The room reads editions and their fragments, and writes messages, attempts and
 //! workers.
 
+mod archive;
+mod deciding;
 mod lease;
 mod ledger;
 mod line;
@@ -17,6 +19,11 @@ mod run;
 pub mod smtp;
 mod worker;
 
+pub use archive::{
+    ARCHIVE_AGE_SECONDS_MIN, ARCHIVED_ROWS_A_TRANSACTION, Archivable, Archive, ArchiveError,
+    ArchiveReport, ArchivedEdition,
+};
+pub use deciding::{Decision, DecisionError, decide};
 pub use ledger::{Audit, EditionSums, NamedDoubt, audit};
 pub use parcels::{Body, Own, Parcels, by_id, message_id, put_together};
 pub use policy::{RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX};

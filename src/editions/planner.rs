@@ -18,6 +18,7 @@ use crate::store::{
 use crate::topics::Rules;
 
 use super::compose::Composer;
+use super::traced::trace_opened;
 use super::window::{Window, join_words};
 use super::{PlanError, Slot, day_start};
 
@@ -174,6 +175,7 @@ impl<'a> Planner<'a> {
         let Some(edition) = tx.insert_edition(&new, now).await? else {
             return Ok(None);
         };
+        trace_opened(tx, edition, &new, now).await?;
         let begun = tx.begin_planning(&row.list_id, &row.cadence, edition, cut).await?;
         Ok(begun.then_some(edition))
     }

@@ -28,7 +28,8 @@ statements! {
         AND NOT EXISTS (SELECT 1 FROM message WHERE edition_id = $1
             AND state IN ('queued', 'deferred'))
         AND NOT EXISTS (SELECT 1 FROM message WHERE edition_id = $1 AND state = 'sending')";
-    REOPEN_EDITION = "UPDATE edition SET state = 'open' WHERE id = $1 AND state = 'done'";
+    REOPEN_EDITION = "UPDATE edition SET state = 'open' WHERE id = $1 AND state = 'done'
+        AND archived_at IS NULL";
     ADD_COUNTS = "UPDATE edition SET considered = considered + $2, empty = empty + $3,
         suppressed = suppressed + $4, planned_messages = planned_messages + $5 WHERE id = $1";
     INSERT_FRAGMENT = "INSERT INTO fragment (edition_id, key, html, text, html_bytes)
@@ -340,7 +341,7 @@ impl Tx<'_> {
         Ok(self.execute(END_EDITION, values![id]).await? > 0)
     }
 
-    /// Opens an edition again, of which a message is to be sent again.
+    /// Opens an edition again, of which a message is to be sent again; never an archived one.
     pub async fn reopen_edition(&mut self, id: i64) -> Result<(), StoreError> {
         self.hold_edition(id).await?;
         self.execute(REOPEN_EDITION, values![id]).await?;
@@ -523,7 +524,7 @@ impl Tx<'_> {
 }
 
 impl EditionRow {
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             id: row.int("id")?,
             list_id: row.word("list_id", "list id")?,

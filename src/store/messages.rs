@@ -524,7 +524,7 @@ impl ClaimedMessage {
 }
 
 impl MessageRow {
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             id: row.int("id")?,
             edition_id: row.int("edition_id")?,

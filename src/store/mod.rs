@@ -10,6 +10,7 @@
 //! function that reads what it then decides upon holds it first, in the order subscriber, cadence,
 //! edition, subscription, message.
 
+mod archive;
 mod audience;
 mod bells;
 mod editions;
@@ -30,6 +31,7 @@ mod trace;
 mod value;
 mod worker;
 
+pub use archive::Shape;
 pub use audience::{
     HeldSubscription, NewSubscription, Profile, StoredSubscription, Subject, Suppression,
 };
@@ -84,6 +86,7 @@ pub(crate) use statements;
 /// Every statement of the room with its name, for the test that prepares them all.
 pub fn all_statements() -> Vec<(&'static str, Sql)> {
     [
+        archive::ALL,
         audience::ALL,
         editions::ALL,
         followed::ALL,

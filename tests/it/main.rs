@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps nothing has failed")]
 
 mod acceptance;
+mod chaos;
 mod commands;
 mod composing;
 mod configuration;
@@ -30,3 +31,4 @@ mod store;
 mod support;
 mod tidy;
 mod topics;
+mod tracing;

@@ -3,7 +3,7 @@
 use crate::program::Office;
 
 /// Every command but `demo`, as it is typed.
-const COMMANDS: [&str; 37] = [
+const COMMANDS: [&str; 40] = [
     "",
     "init",
     "check",
@@ -41,6 +41,9 @@ const COMMANDS: [&str; 37] = [
     "messages list",
     "messages resend",
     "messages drop",
+    "editions",
+    "editions archive",
+    "trace",
 ];
 
 #[test]

@@ -346,7 +346,8 @@ impl<'a> World<'a> {
             done.map_err(said)?;
             self.naive.suppressed.insert(person);
         } else {
-            audience::unsuppress(&mut tx, &self.keys, &address).await.map_err(said)?;
+            let done = audience::unsuppress(&mut tx, &self.keys, &address, "test", self.now).await;
+            done.map_err(said)?;
             self.naive.suppressed.remove(&person);
         }
         tx.commit().await.map_err(said)
