@@ -3,12 +3,13 @@
 use crate::program::Office;
 
 /// Every command but `demo`, as it is typed.
-const COMMANDS: [&str; 39] = [
+const COMMANDS: [&str; 40] = [
     "",
     "init",
     "check",
     "migrate",
     "once",
+    "serve",
     "source",
     "source test",
     "source list",
