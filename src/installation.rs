@@ -219,6 +219,10 @@ impl Installation {
             _ => {}
         }
         let mut tx = self.store.write().await?;
+        // Another process may have been faster.
+        if tx.hold_marks().await?.is_some_and(|marks| marks == wanted) {
+            return Ok(());
+        }
         self.apply_sources(&mut tx, now).await?;
         self.apply_lists(&mut tx, now).await?;
         tx.set_marks(&wanted, now).await?;

@@ -89,6 +89,10 @@ ALTER TABLE message ADD CHECK (edition_id IS NULL OR (subscription_id IS NOT NUL
 
 CREATE INDEX message_notice_due ON message (next_try_at, id)
     WHERE edition_id IS NULL AND state IN ('queued', 'deferred');
+
+-- The few that nobody knows the end of.
+CREATE INDEX attempt_in_doubt ON attempt (message_id, number) WHERE outcome = 'in_doubt';
+
 -- the trace ---------------------------------------------------------------------------------
 
 -- Who did what to what, before and after without personal values, and from where. Only ever added.

@@ -155,6 +155,9 @@ CREATE INDEX message_notice_due ON message (next_try_at, id)
 CREATE INDEX message_under_way ON message (worker_id) WHERE state = 'sending';
 CREATE INDEX message_by_subscriber ON message (subscriber_id, id);
 
+-- The few that nobody knows the end of.
+CREATE INDEX attempt_in_doubt ON attempt (message_id, number) WHERE outcome = 'in_doubt';
+
 -- the trace ---------------------------------------------------------------------------------
 
 -- Who did what to what, before and after without personal values, and from where. Only ever added.

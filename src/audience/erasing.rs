@@ -19,7 +19,9 @@ pub async fn suppress(
     reason: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    bar(tx, &keys.address_hash(address), "block", reason, now).await
+    let hash = keys.address_hash(address);
+    hold_subscriptions(tx, &hash).await?;
+    bar(tx, &hash, "block", reason, now).await
 }
 
 /// Suppresses an address by its keyed hash. The reason stands with the suppression, and not in the
@@ -52,6 +54,7 @@ pub async fn unsuppress(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let hash = keys.address_hash(address);
+    hold_subscriptions(tx, &hash).await?;
     let Some(held) = tx.suppression(&hash).await? else { return Ok(false) };
     if !tx.unsuppress(&hash).await? {
         return Ok(false);
@@ -61,6 +64,16 @@ pub async fn unsuppress(
     let subject = TraceSubject { kind: "address", id: &hash };
     tx.trace("address.unsuppressed", subject, Some(before), Some(after), now).await?;
     Ok(true)
+}
+
+/// Holds what the address subscribed to: a chunk that is being decided counts who is suppressed,
+/// and then writes to who is not.
+async fn hold_subscriptions(tx: &mut Tx<'_>, hash: &str) -> Result<(), StoreError> {
+    let Some(subject) = tx.hold_subject(hash).await? else { return Ok(()) };
+    for subscription in tx.subscriptions_of(subject.id).await? {
+        tx.hold_subscription(subscription.id).await?;
+    }
+    Ok(())
 }
 
 /// Erases a person: subscriptions end, address, name, words and consents go; a keyed hash of the
@@ -77,14 +90,15 @@ pub async fn erase(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let hash = keys.address_hash(address);
-    let known = match tx.subject_by_hash(&hash).await? {
+    let known = match tx.hold_subject(&hash).await? {
         None => false,
         Some(subject) => {
-            let held = tx.subscriptions_of(subject.id).await?;
-            let subscriptions = held.len();
-            for held in held {
+            let found = tx.subscriptions_of(subject.id).await?;
+            let subscriptions = found.len();
+            for found in found {
+                let Some(held) = tx.hold_subscription(found.id).await? else { continue };
                 let state = subscriptions::ENDED.to_owned();
-                let ended = StoredSubscription { state, ..held.clone() };
+                let ended = StoredSubscription { state, ..(*held).clone() };
                 let words = tx.words_of(held.id).await?;
                 subscriptions::change(tx, &held, ended, Some(&[]), now).await?;
                 for (key, _) in words {

@@ -3,7 +3,8 @@
 
 use crate::model::{CadenceId, Language, ListId, PlaceId, Timestamp, TopicId};
 use crate::store::{
-    CadenceRow, NewSubscription, Profile, Store, StoreError, StoredSubscription, Subject, Tx,
+    CadenceRow, HeldSubscription, NewSubscription, Profile, Store, StoreError, StoredSubscription,
+    Subject, Tx,
 };
 
 use super::traced::{
@@ -111,20 +112,13 @@ pub async fn join(
     if tx.suppression(&hash).await?.is_some() {
         return Ok(Joined::Suppressed);
     }
-    let subject = match tx.subject_by_hash(&hash).await? {
-        Some(subject) => subject,
-        None => {
-            let subject = Subject {
-                id: random_id(),
-                address: Some(address.to_string()),
-                name: name.map(str::to_owned),
-            };
-            tx.insert_subject(&subject, &hash, now).await?;
-            subject
-        }
-    };
+    let subject = subject(tx, &hash, address, name, now).await?;
     let profile = tx.intern_profile(&wanted.profile()).await?;
-    let Some(held) = tx.subscription(subject.id, list).await? else {
+    let held = match tx.subscription(subject.id, list).await? {
+        Some(found) => tx.hold_subscription(found.id).await?,
+        None => None,
+    };
+    let Some(held) = held else {
         subscribe(tx, subject.id, profile, joining, now).await?;
         return Ok(Joined::New);
     };
@@ -145,7 +139,7 @@ pub async fn join(
         return Ok(if renamed { Joined::Changed } else { Joined::Unchanged });
     }
     let cadence = wanted.cadence.clone();
-    let changed = StoredSubscription { profile, cadence, ..held.clone() };
+    let changed = StoredSubscription { profile, cadence, ..(*held).clone() };
     change(tx, &held, changed, Some(&wanted.words), now).await?;
     Ok(Joined::Changed)
 }
@@ -181,17 +175,41 @@ async fn subscribe(
     trace_subscription(tx, "subscription.joined", id, None, Some(after), now).await
 }
 
+/// The subscriber with an address, made where there is none, and held.
+async fn subject(
+    tx: &mut Tx<'_>,
+    hash: &str,
+    address: &EmailAddress,
+    name: Option<&str>,
+    now: Timestamp,
+) -> Result<Subject, StoreError> {
+    loop {
+        if let Some(subject) = tx.hold_subject(hash).await? {
+            return Ok(subject);
+        }
+        let subject = Subject {
+            id: random_id(),
+            address: Some(address.to_string()),
+            name: name.map(str::to_owned),
+        };
+        if tx.insert_subject(&subject, hash, now).await? {
+            return Ok(subject);
+        }
+        // Somebody else has just made it.
+    }
+}
+
 /// Ends a subscription; gives whether it was one that could be ended.
 ///
 /// # Errors
 /// Where the database fails.
 pub async fn leave(store: &Store, subscription: i64, now: Timestamp) -> Result<bool, StoreError> {
     let mut tx = store.write().await?;
-    let Some(held) = tx.subscription_by_id(subscription).await? else {
+    let Some(held) = tx.hold_subscription(subscription).await? else {
         return Ok(false);
     };
     if held.state != ENDED {
-        let changed = StoredSubscription { state: ENDED.to_owned(), ..held.clone() };
+        let changed = StoredSubscription { state: ENDED.to_owned(), ..(*held).clone() };
         change(&mut tx, &held, changed, None, now).await?;
         tx.commit().await?;
     }
@@ -204,12 +222,12 @@ pub async fn leave(store: &Store, subscription: i64, now: Timestamp) -> Result<b
 /// Where the database fails.
 pub async fn pause(
     tx: &mut Tx<'_>,
-    held: &StoredSubscription,
+    held: &HeldSubscription,
     paused: bool,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let state = if paused { PAUSED } else { ACTIVE };
-    let changed = StoredSubscription { state: state.to_owned(), ..held.clone() };
+    let changed = StoredSubscription { state: state.to_owned(), ..(**held).clone() };
     change(tx, held, changed, None, now).await
 }
 
@@ -219,7 +237,7 @@ pub async fn pause(
 /// changes cadence, and then it has been told up to the start of that message's window.
 pub(super) async fn change(
     tx: &mut Tx<'_>,
-    held: &StoredSubscription,
+    held: &HeldSubscription,
     mut changed: StoredSubscription,
     words: Option<&[(String, String)]>,
     now: Timestamp,

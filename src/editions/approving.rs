@@ -30,6 +30,7 @@ pub async fn approve(
 ) -> Result<Option<u64>, StoreError> {
     let mut tx = store.write().await?;
     let Some(row) = tx.edition(edition).await? else { return Ok(None) };
+    tx.hold_cadence(&row.list_id, &row.cadence).await?;
     if !tx.decide_edition(edition, "open", by, now).await? {
         return Ok(None);
     }
@@ -57,6 +58,7 @@ pub async fn refuse(
 ) -> Result<Option<u64>, StoreError> {
     let mut tx = store.write().await?;
     let Some(row) = tx.edition(edition).await? else { return Ok(None) };
+    tx.hold_cadence(&row.list_id, &row.cadence).await?;
     if !tx.decide_edition(edition, "refused", by, now).await? {
         return Ok(None);
     }

@@ -113,7 +113,8 @@ impl<'a> Planner<'a> {
         now: Timestamp,
     ) -> Result<Option<i64>, PlanError> {
         let mut tx = self.store.write().await?;
-        let row = tx.cadence(list, cadence).await?.ok_or_else(|| missing("cadence", cadence))?;
+        let row =
+            tx.hold_cadence(list, cadence).await?.ok_or_else(|| missing("cadence", cadence))?;
         if row.edition_id.is_some() {
             return Ok(row.edition_id.filter(|_| row.planning_cut.is_some()));
         }
@@ -184,7 +185,8 @@ impl<'a> Planner<'a> {
         now: Timestamp,
     ) -> Result<(Tx<'static>, EditionRow), PlanError> {
         let mut tx = self.store.write().await?;
-        let row = tx.cadence(list, cadence).await?.ok_or_else(|| missing("cadence", cadence))?;
+        let row =
+            tx.hold_cadence(list, cadence).await?.ok_or_else(|| missing("cadence", cadence))?;
         let edition = match row.edition_id.filter(|_| row.planning_cut.is_some()) {
             Some(edition) => Some(edition),
             None => {
@@ -213,6 +215,7 @@ impl<'a> Planner<'a> {
     async fn drop_pins(&self, list: &ListId, cadence: &CadenceId) -> Result<(), PlanError> {
         loop {
             let mut tx = self.store.write().await?;
+            tx.hold_cadence(list, cadence).await?;
             let dropped = tx.drop_pins(list, cadence, self.chunk).await?;
             tx.commit().await?;
             if i64::try_from(dropped).unwrap_or(i64::MAX) < self.chunk {
@@ -301,7 +304,8 @@ impl<'a> Planning<'a> {
 
     async fn step_in(&mut self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Step, PlanError> {
         let (list, cadence) = (self.edition.list_id.clone(), self.edition.cadence.clone());
-        let row = tx.cadence(&list, &cadence).await?.ok_or_else(|| missing("cadence", &cadence))?;
+        let row =
+            tx.hold_cadence(&list, &cadence).await?.ok_or_else(|| missing("cadence", &cadence))?;
         if row.edition_id != Some(self.edition.id) || row.planning_cut.is_none() {
             return Ok(Step::Done);
         }

@@ -100,6 +100,7 @@ impl Engine {
 
     pub async fn prepare(&self, sql: Sql) -> Result<(), StoreError> {
         match self {
+            Self::Sqlite(_) if sql.sqlite.is_empty() => Ok(()),
             Self::Sqlite(engine) => engine.prepare(sql.sqlite).await,
             Self::Postgres(engine) => engine.prepare(sql.postgres).await,
         }
@@ -137,6 +138,13 @@ impl Transaction<'_> {
                 bind!(sql.postgres, values).execute(&mut **tx).await?.rows_affected()
             }
         })
+    }
+
+    pub async fn lock(&mut self, sql: Sql, values: &[Value]) -> Result<(), StoreError> {
+        if let Self::Postgres(tx) = self {
+            bind!(sql.postgres, values).execute(&mut **tx).await?;
+        }
+        Ok(())
     }
 
     pub async fn rows(&mut self, sql: Sql, values: &[Value]) -> Result<Vec<Row>, StoreError> {

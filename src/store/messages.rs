@@ -22,7 +22,7 @@ statements! {
         JOIN subscription s ON s.id = m.subscription_id
         LEFT JOIN suppression x ON x.address_hash = p.address_hash
         WHERE m.edition_id = $1 AND m.state IN ('queued', 'deferred') AND m.next_try_at <= $2
-        ORDER BY m.next_try_at, m.id LIMIT $3";
+        ORDER BY m.next_try_at, m.id LIMIT $3" + { postgres: "FOR UPDATE OF m SKIP LOCKED" };
     END_UNSENT = "UPDATE message SET state = $2, cause = $3, ended_at = $4
         WHERE id = $1 AND state IN ('waiting', 'queued', 'deferred')";
     NEXT_TRY = "SELECT min(m.next_try_at) AS at FROM message m
@@ -41,7 +41,7 @@ statements! {
             (SELECT id, attempts FROM message WHERE state = 'sending' AND worker_id = $1)";
     RELEASE_MESSAGES_OF = "UPDATE message SET worker_id = NULL, next_try_at = $2, state = f.state,
             cause = CASE f.state WHEN 'dropped' THEN 'in_doubt' END,
-            ended_at = CASE f.state WHEN 'queued' THEN NULL ELSE $2 END
+            ended_at = CASE f.state WHEN 'queued' THEN NULL ELSE CAST($2 AS BIGINT) END
         FROM (SELECT m.id, CASE WHEN a.outcome <> 'in_doubt' THEN 'queued'
                     WHEN l.in_doubt = 'resend' THEN 'queued'
                     WHEN l.in_doubt = 'hold' THEN 'held' ELSE 'dropped' END AS state

@@ -7,8 +7,8 @@
 //! stands in `sqlite.rs` and `postgres.rs`; `engine.rs` chooses.
 //!
 //! On SQLite one transaction writes at a time. On PostgreSQL several do, at READ COMMITTED: a
-//! function that reads what it then decides upon locks it first, in the order cadence, edition,
-//! subscription.
+//! function that reads what it then decides upon holds it first, in the order subscriber, cadence,
+//! edition, subscription, message.
 
 mod archive;
 mod audience;
@@ -16,6 +16,7 @@ mod bells;
 mod editions;
 mod engine;
 mod error;
+mod followed;
 mod installation;
 mod lists;
 mod messages;
@@ -31,7 +32,9 @@ mod value;
 mod worker;
 
 pub use archive::Shape;
-pub use audience::{NewSubscription, Profile, StoredSubscription, Subject, Suppression};
+pub use audience::{
+    HeldSubscription, NewSubscription, Profile, StoredSubscription, Subject, Suppression,
+};
 pub use bells::{Bell, Listener};
 pub use editions::{
     ChunkCounts, EditionRow, Fragment, GroupCount, GroupKey, NewEdition, NewVariant, VariantRow,
@@ -57,25 +60,21 @@ use value::Value;
 /// A statement, in the words of each engine; nearly always they are the same.
 #[derive(Clone, Copy, Debug)]
 pub struct Sql {
-    /// As SQLite reads it.
+    /// As SQLite reads it; empty for a lock, which it does not need.
     pub sqlite: &'static str,
     /// As PostgreSQL reads it.
     pub postgres: &'static str,
 }
 
-impl Sql {
-    const fn same(sql: &'static str) -> Self {
-        Self { sqlite: sql, postgres: sql }
-    }
-}
-
-/// Declares statements as constants, and lists them so that a test can prepare every one. One that
-/// the engines say in different words has both, side by side.
+/// Declares statements as constants, and lists them so that a test can prepare every one. Where
+/// PostgreSQL must be told more (which rows to lock), that is added; one that the engines say in
+/// different words has both, side by side.
 macro_rules! statements {
     ($($name:ident =
-        $($sql:literal)? $({ sqlite: $sqlite:literal, postgres: $postgres:literal })?;)*) => {
+        $($sql:literal $(+ { postgres: $more:literal })?)?
+        $({ sqlite: $sqlite:literal, postgres: $postgres:literal })?;)*) => {
         $(pub(super) const $name: $crate::store::Sql =
-            $($crate::store::Sql::same($sql))?
+            $($crate::store::Sql { sqlite: $sql, postgres: concat!($sql $(, " ", $more)?) })?
             $($crate::store::Sql { sqlite: $sqlite, postgres: $postgres })?;)*
         /// Every statement of this file, by name.
         pub(super) const ALL: &[(&str, $crate::store::Sql)] = &[$((stringify!($name), $name)),*];
@@ -89,6 +88,7 @@ pub fn all_statements() -> Vec<(&'static str, Sql)> {
         archive::ALL,
         audience::ALL,
         editions::ALL,
+        followed::ALL,
         installation::ALL,
         lists::ALL,
         messages::ALL,
@@ -242,6 +242,11 @@ impl Tx<'_> {
     /// Runs a statement; gives the number of rows it changed.
     async fn execute(&mut self, sql: Sql, values: &[Value]) -> Result<u64, StoreError> {
         self.inner.execute(sql, values).await
+    }
+
+    /// Runs a statement that only locks: nothing on SQLite, where a writing transaction is alone.
+    async fn lock(&mut self, sql: Sql, values: &[Value]) -> Result<(), StoreError> {
+        self.inner.lock(sql, values).await
     }
 
     async fn rows(&mut self, sql: Sql, values: &[Value]) -> Result<Vec<Row>, StoreError> {

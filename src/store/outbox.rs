@@ -59,7 +59,8 @@ statements! {
                 AND message.state = 'sending'",
         postgres: "UPDATE message SET state = o.state, cause = o.cause,
                 next_try_at = o.next_try_at, worker_id = NULL,
-                ended_at = CASE WHEN o.state IN ('queued', 'deferred') THEN NULL ELSE $2 END
+                ended_at = CASE WHEN o.state IN ('queued', 'deferred') THEN NULL
+                    ELSE $2::bigint END
             FROM json_to_recordset($1::json) AS o (message bigint, attempt bigint, state text,
                 cause text, next_try_at bigint)
             WHERE message.id = o.message AND message.attempts = o.attempt
