@@ -19,9 +19,7 @@ pub async fn suppress(
     reason: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let hash = keys.address_hash(address);
-    hold_subscriptions(tx, &hash).await?;
-    bar(tx, &hash, "block", reason, now).await
+    bar(tx, &keys.address_hash(address), "block", reason, now).await
 }
 
 /// Suppresses an address by its keyed hash. The reason stands with the suppression, and not in the
@@ -33,12 +31,23 @@ async fn bar(
     reason: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    hold_subscriptions(tx, hash).await?;
     let before = tx.suppression(hash).await?;
     tx.suppress(hash, cause, reason, now).await?;
     let before = before.map(|held| form(TracedSuppression { cause: held.cause }));
     let after = form(TracedSuppression { cause: cause.to_owned() });
     let subject = TraceSubject { kind: "address", id: hash };
     tx.trace("address.suppressed", subject, before, Some(after), now).await
+}
+
+/// Holds what the address subscribed to: a chunk that is being decided counts who is suppressed,
+/// and then writes to who is not.
+async fn hold_subscriptions(tx: &mut Tx<'_>, hash: &str) -> Result<(), StoreError> {
+    let Some(subject) = tx.hold_subject(hash).await? else { return Ok(()) };
+    for subscription in tx.subscriptions_of(subject.id).await? {
+        tx.hold_subscription(subscription.id).await?;
+    }
+    Ok(())
 }
 
 /// Lets an address be written to again, for a reason, which the trace keeps; gives whether it had
@@ -64,16 +73,6 @@ pub async fn unsuppress(
     let subject = TraceSubject { kind: "address", id: &hash };
     tx.trace("address.unsuppressed", subject, Some(before), Some(after), now).await?;
     Ok(true)
-}
-
-/// Holds what the address subscribed to: a chunk that is being decided counts who is suppressed,
-/// and then writes to who is not.
-async fn hold_subscriptions(tx: &mut Tx<'_>, hash: &str) -> Result<(), StoreError> {
-    let Some(subject) = tx.hold_subject(hash).await? else { return Ok(()) };
-    for subscription in tx.subscriptions_of(subject.id).await? {
-        tx.hold_subscription(subscription.id).await?;
-    }
-    Ok(())
 }
 
 /// Erases a person: subscriptions end, address, name, words and consents go; a keyed hash of the

@@ -144,6 +144,30 @@ pub async fn join(
     Ok(Joined::Changed)
 }
 
+/// The subscriber with an address, made where there is none, and held.
+async fn subject(
+    tx: &mut Tx<'_>,
+    hash: &str,
+    address: &EmailAddress,
+    name: Option<&str>,
+    now: Timestamp,
+) -> Result<Subject, StoreError> {
+    loop {
+        if let Some(subject) = tx.hold_subject(hash).await? {
+            return Ok(subject);
+        }
+        let subject = Subject {
+            id: random_id(),
+            address: Some(address.to_string()),
+            name: name.map(str::to_owned),
+        };
+        if tx.insert_subject(&subject, hash, now).await? {
+            return Ok(subject);
+        }
+        // Somebody else has just made it.
+    }
+}
+
 /// Makes a subscription where there was none.
 async fn subscribe(
     tx: &mut Tx<'_>,
@@ -173,30 +197,6 @@ async fn subscribe(
     let agreed = TracedConsent { way: consent.way.to_owned(), text_version: None };
     let after = TracedSubscription::new(&made, wanted.profile(), wanted.words.len()).agreed(agreed);
     trace_subscription(tx, "subscription.joined", id, None, Some(after), now).await
-}
-
-/// The subscriber with an address, made where there is none, and held.
-async fn subject(
-    tx: &mut Tx<'_>,
-    hash: &str,
-    address: &EmailAddress,
-    name: Option<&str>,
-    now: Timestamp,
-) -> Result<Subject, StoreError> {
-    loop {
-        if let Some(subject) = tx.hold_subject(hash).await? {
-            return Ok(subject);
-        }
-        let subject = Subject {
-            id: random_id(),
-            address: Some(address.to_string()),
-            name: name.map(str::to_owned),
-        };
-        if tx.insert_subject(&subject, hash, now).await? {
-            return Ok(subject);
-        }
-        // Somebody else has just made it.
-    }
 }
 
 /// Ends a subscription; gives whether it was one that could be ended.

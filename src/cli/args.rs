@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use clap::{Parser, Subcommand};
 
+use crate::daemon::Part;
 use crate::ingest::SourceKind;
 use crate::model::{CadenceId, ListId, SourceId, Timestamp};
 use crate::store::MessageState;
@@ -39,6 +40,8 @@ pub enum Command {
     Migrate(Json),
     /// Poll what is due, plan what is due, deliver what is due, and end
     Once(Json),
+    /// Do all of it on and on, and serve the pages, until SIGTERM
+    Serve(Serve),
     /// Look at sources: try one, list, add, remove, poll
     #[command(subcommand)]
     Source(Source),
@@ -112,6 +115,14 @@ pub struct Check {
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
+}
+
+/// `serve`
+#[derive(Debug, clap::Args)]
+pub struct Serve {
+    /// Only these parts, with commas between: ingest, editions, delivery, web
+    #[arg(long, value_name = "PARTS", value_delimiter = ',')]
+    pub only: Vec<Part>,
 }
 
 /// `source …`

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::audience::ImportError;
 use crate::config::ConfigError;
+use crate::daemon::DaemonError;
 use crate::delivery::{ArchiveError, DecisionError, DeliveryError};
 use crate::editions::PlanError;
 use crate::ingest::{FetchError, ReadError};
@@ -114,6 +115,18 @@ impl From<ConfigError> for CliError {
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
         OpenError::from(error).into()
+    }
+}
+
+impl From<DaemonError> for CliError {
+    fn from(error: DaemonError) -> Self {
+        match error {
+            DaemonError::Store(error) => error.into(),
+            DaemonError::Config(error) => error.into(),
+            error @ DaemonError::Unfinished(_) => {
+                Self::failed(chain(&error), "what was recorded stays; the next start goes on")
+            }
+        }
     }
 }
 

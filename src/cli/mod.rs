@@ -14,6 +14,7 @@ mod init;
 mod messages;
 mod output;
 mod replay;
+mod serve;
 mod source;
 mod subscribers;
 mod topics;
@@ -63,7 +64,7 @@ pub fn main() -> ExitCode {
         Err(error) if !is_wrong_usage(&error) => error.exit(),
         Err(error) => return report(&CliError::from(error)),
     };
-    start_logging();
+    start_logging(matches!(args.command, Command::Serve(_)));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -73,11 +74,17 @@ pub fn main() -> ExitCode {
             ));
         }
     };
-    match runtime.block_on(run(args, &command)) {
+    let ended = runtime.block_on(run(args, &command));
+    // A name that is still looked up, or a text that is still read, is nobody's concern any more.
+    runtime.shutdown_timeout(LEFTOVERS_LIMIT);
+    match ended {
         Ok(code) => code,
         Err(error) => report(&error),
     }
 }
+
+/// How long work that nobody waits for may go on when the program ends.
+const LEFTOVERS_LIMIT: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// Says on standard error what happened and what to do; gives the exit status.
 fn report(error: &CliError) -> ExitCode {
@@ -98,6 +105,7 @@ pub async fn run(args: Args, command: &str) -> Result<ExitCode, CliError> {
         Command::Check(check) => check::run(&context, &check).await,
         Command::Migrate(migrate) => init::migrate(&context, &migrate).await,
         Command::Once(once) => deliver::once(&context, &once).await,
+        Command::Serve(serve) => serve::run(&context, &serve).await,
         Command::Source(source) => source::run(&context, source).await,
         Command::Topics(topics) => topics::run(&context, topics),
         Command::Subscribers(subscribers) => subscribers::run(&context, subscribers).await,
@@ -111,13 +119,15 @@ pub async fn run(args: Args, command: &str) -> Result<ExitCode, CliError> {
     }
 }
 
-/// Logs go to standard error, as `RUST_LOG` asks; warnings where it does not, and of
-/// the database's driver errors alone.
-fn start_logging() {
+/// Logs go to standard error, as `RUST_LOG` asks; warnings where it does not, of a daemon also what
+/// it does, and of the database's driver errors alone.
+fn start_logging(daemon: bool) {
     use std::io::IsTerminal as _;
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new(format!("warn,{}=error", crate::store::DRIVER)));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
+        let own = if daemon { "info" } else { "warn" };
+        EnvFilter::new(format!("warn,banditore={own},{}=error", crate::store::DRIVER))
+    });
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -8,11 +8,14 @@
 
 mod archive;
 mod deciding;
+mod lease;
 mod ledger;
 mod line;
 mod parcels;
+mod places;
 mod policy;
 mod recorder;
+mod run;
 pub mod smtp;
 mod worker;
 
@@ -24,7 +27,7 @@ pub use deciding::{Decision, DecisionError, decide};
 pub use ledger::{Audit, EditionSums, NamedDoubt, audit};
 pub use parcels::{Body, Own, Parcels, by_id, message_id, put_together};
 pub use policy::{RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX};
-pub use worker::{Delivered, Delivery, LEASE_SECONDS, Totals};
+pub use run::{Beat, Delivered, Delivery, Run, STOP_SECONDS_MAX, Totals, Until};
 
 use crate::audience::InvalidAddress;
 use crate::store::StoreError;

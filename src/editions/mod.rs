@@ -7,6 +7,7 @@
 
 mod approving;
 mod compose;
+mod due;
 mod error;
 mod explain;
 mod lists;

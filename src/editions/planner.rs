@@ -20,7 +20,7 @@ use crate::topics::Rules;
 use super::compose::Composer;
 use super::traced::trace_opened;
 use super::window::{Window, join_words};
-use super::{GATHERING_SECONDS, PlanError, Schedule, Slot, day_start, next_midnight};
+use super::{PlanError, Slot, day_start};
 
 /// The most subscriptions that one transaction decides: pages can write in between.
 pub const SUBSCRIPTIONS_A_CHUNK: i64 = 20_000;
@@ -62,11 +62,27 @@ impl<'a> Planner<'a> {
     /// # Errors
     /// The first [`PlanError`], after all; what was decided before stays.
     pub async fn plan_due(&self, now: Timestamp) -> Result<Vec<EditionRow>, PlanError> {
+        self.plan_while(now, || true).await
+    }
+
+    /// The same, as long as `going_on` says so, which is asked before each chunk. What is left goes
+    /// on the next time.
+    ///
+    /// # Errors
+    /// As [`Planner::plan_due`].
+    pub async fn plan_while(
+        &self,
+        now: Timestamp,
+        going_on: impl Fn() -> bool,
+    ) -> Result<Vec<EditionRow>, PlanError> {
         let cadences = self.store.read().await?.cadences().await?;
         let mut planned = Vec::new();
         let mut failed = None;
         for row in cadences {
-            match self.plan_cadence(&row, now).await {
+            if !going_on() {
+                break;
+            }
+            match self.plan_cadence(&row, now, &going_on).await {
                 Ok(edition) => planned.extend(edition),
                 Err(error) => {
                     let (list, cadence) = (&row.list_id, &row.cadence);
@@ -82,24 +98,34 @@ impl<'a> Planner<'a> {
         &self,
         row: &CadenceRow,
         now: Timestamp,
+        going_on: &impl Fn() -> bool,
     ) -> Result<Option<EditionRow>, PlanError> {
         match self.open_due(&row.list_id, &row.cadence, now).await? {
-            Some(edition) => Ok(Some(self.plan(edition, now).await?)),
+            Some(edition) => self.plan(edition, now, going_on).await,
             None => Ok(None),
         }
     }
 
-    /// Plans an edition to its end.
-    async fn plan(&self, edition: i64, now: Timestamp) -> Result<EditionRow, PlanError> {
+    /// Plans an edition to its end; none where it was interrupted.
+    async fn plan(
+        &self,
+        edition: i64,
+        now: Timestamp,
+        going_on: &impl Fn() -> bool,
+    ) -> Result<Option<EditionRow>, PlanError> {
         let mut planning = Planning::begin(*self, edition, now).await?;
-        while planning.step(now).await? == Step::More {}
+        while planning.step(now).await? == Step::More {
+            if !going_on() {
+                return Ok(None);
+            }
+        }
         let edition = planning.edition;
         self.drop_pins(&edition.list_id, &edition.cadence).await?;
         let mut tx = self.store.write().await?;
         tx.forget_hits_of(edition.id).await?;
         tx.commit().await?;
         let planned = self.store.read().await?.edition(edition.id).await?;
-        planned.ok_or_else(|| missing("edition", edition.id))
+        planned.map(Some).ok_or_else(|| missing("edition", edition.id))
     }
 
     /// The edition of a cadence that is being planned, or the one that is due now, opened.
@@ -124,25 +150,6 @@ impl<'a> Planner<'a> {
         let edition = self.open(&mut tx, &row, &slot, now).await?;
         tx.commit().await?;
         Ok(edition)
-    }
-
-    /// The slot of a cadence that is due, if one is.
-    async fn due(
-        &self,
-        tx: &mut Tx<'_>,
-        row: &CadenceRow,
-        now: Timestamp,
-    ) -> Result<Option<Slot>, PlanError> {
-        let zone = self.site.timezone;
-        let schedule = Schedule::read(&row.schedule)?;
-        if !matches!(schedule, Schedule::Immediate) {
-            return Ok(schedule.due(row.last_slot_at, now, zone));
-        }
-        let gathered = tx.first_placed_after(row.last_cut).await?;
-        let gathered = gathered.map(|placed| placed.plus(GATHERING_SECONDS));
-        let midnight = row.left_out_at.map(|at| next_midnight(at, zone));
-        let due = gathered.into_iter().chain(midnight).filter(|at| *at <= now).min();
-        Ok(due.map(|at| Slot::moment(at.max(row.last_slot_at.plus(1)), zone)))
     }
 
     async fn open(
@@ -203,12 +210,6 @@ impl<'a> Planner<'a> {
         while planning.step_in(&mut tx, now).await? == Step::More {}
         let planned = tx.edition(edition).await?.ok_or_else(|| missing("edition", edition))?;
         Ok((tx, planned))
-    }
-
-    fn next_slot(&self, row: &CadenceRow, now: Timestamp) -> Result<Slot, PlanError> {
-        let zone = self.site.timezone;
-        let schedule = Schedule::read(&row.schedule)?;
-        Ok(schedule.next(now, zone).unwrap_or_else(|| Slot::moment(now, zone)))
     }
 
     /// Drops the pins that the moved cut has made needless, in short transactions.

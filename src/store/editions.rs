@@ -4,7 +4,7 @@ use crate::model::{CadenceId, Language, ListId, Timestamp};
 
 use super::pins::Slice;
 use super::value::{Row, json, values};
-use super::{StoreError, Tx, statements};
+use super::{Bell, StoreError, Tx, statements};
 
 statements! {
     INSERT_EDITION = "INSERT INTO edition
@@ -314,6 +314,7 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.execute(PLANNED, values![id, state, now]).await?;
+        self.ring(Bell::Delivery);
         Ok(())
     }
 

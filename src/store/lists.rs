@@ -3,7 +3,7 @@
 use crate::model::{CadenceId, ListId, Timestamp};
 
 use super::value::{Row, values};
-use super::{StoreError, Tx, statements};
+use super::{Bell, StoreError, Tx, statements};
 
 statements! {
     UPSERT_LIST = "INSERT INTO list
@@ -183,6 +183,7 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let head = self.stream_head().await?;
+        self.ring(Bell::Editions);
         self.execute(UPSERT_CADENCE, values![list, cadence, schedule, now, head]).await?;
         Ok(())
     }
@@ -287,6 +288,7 @@ impl Tx<'_> {
         list: &ListId,
         cadence: &CadenceId,
     ) -> Result<(), StoreError> {
+        self.ring(Bell::Editions);
         self.execute(END_WAITING, values![list, cadence]).await?;
         Ok(())
     }

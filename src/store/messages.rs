@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::model::Timestamp;
 
 use super::value::{Row, json, values};
-use super::{StoreError, Tx, outbox, statements};
+use super::{Bell, StoreError, Tx, outbox, statements};
 
 statements! {
     DUE = "SELECT m.id, m.edition_id, m.subscriber_id, m.subscription_id, m.variant_id,
@@ -29,28 +29,6 @@ statements! {
         JOIN edition e ON e.id = m.edition_id
         WHERE e.state = 'open' AND m.state IN ('queued', 'deferred')";
     UNDER_WAY = "SELECT count(*) AS n FROM message WHERE state = 'sending'";
-    WORKERS_UNDER_WAY = "SELECT DISTINCT m.worker_id, coalesce(w.lease_until, 0) AS lease_until
-        FROM message m LEFT JOIN worker w ON w.id = m.worker_id
-        WHERE m.state = 'sending' AND m.worker_id <> $1";
-    DOUBTS_OF = "SELECT count(*) AS n FROM message m
-        JOIN attempt a ON a.message_id = m.id AND a.number = m.attempts
-        WHERE m.state = 'sending' AND m.worker_id = $1 AND a.stage = 'content'";
-    END_ATTEMPTS_OF = "UPDATE attempt SET ended_at = $2,
-            outcome = CASE WHEN stage = 'content' THEN 'in_doubt' ELSE 'released' END
-        WHERE outcome IS NULL AND (message_id, number) IN
-            (SELECT id, attempts FROM message WHERE state = 'sending' AND worker_id = $1)";
-    RELEASE_MESSAGES_OF = "UPDATE message SET worker_id = NULL, next_try_at = $2, state = f.state,
-            cause = CASE f.state WHEN 'dropped' THEN 'in_doubt' END,
-            ended_at = CASE f.state WHEN 'queued' THEN NULL ELSE CAST($2 AS BIGINT) END
-        FROM (SELECT m.id, CASE WHEN a.outcome <> 'in_doubt' THEN 'queued'
-                    WHEN l.in_doubt = 'resend' THEN 'queued'
-                    WHEN l.in_doubt = 'hold' THEN 'held' ELSE 'dropped' END AS state
-                FROM message m
-                JOIN attempt a ON a.message_id = m.id AND a.number = m.attempts
-                JOIN edition e ON e.id = m.edition_id
-                JOIN list l ON l.id = e.list_id
-                WHERE m.state = 'sending' AND m.worker_id = $1) f
-        WHERE message.id = f.id";
     COUNTS = "SELECT state, count(*) AS n FROM message WHERE edition_id = $1 GROUP BY state";
     MESSAGES = "SELECT * FROM message WHERE id > $1 ORDER BY id LIMIT $2";
     MESSAGES_IN_STATE = "SELECT * FROM message WHERE state = $3 AND id > $1 ORDER BY id LIMIT $2";
@@ -372,8 +350,9 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let outcomes = json(outcomes);
-        self.execute(outbox::END_ATTEMPTS, values![&outcomes, now]).await?;
-        self.execute(outbox::END_SENDING, values![outcomes, now]).await?;
+        // Message before attempt, as everybody locks them.
+        self.execute(outbox::END_SENDING, values![&outcomes, now]).await?;
+        self.execute(outbox::END_ATTEMPTS, values![outcomes, now]).await?;
         Ok(())
     }
 
@@ -385,24 +364,6 @@ impl Tx<'_> {
     /// How many messages are with a worker.
     pub async fn under_way(&mut self) -> Result<i64, StoreError> {
         self.one(UNDER_WAY, values![]).await?.int("n")
-    }
-
-    /// Other workers that have messages, each with the end of its lease.
-    pub async fn other_workers(
-        &mut self,
-        worker: i64,
-    ) -> Result<Vec<(i64, Timestamp)>, StoreError> {
-        let rows = self.rows(WORKERS_UNDER_WAY, values![worker]).await?;
-        rows.iter().map(|row| Ok((row.int("worker_id")?, row.time("lease_until")?))).collect()
-    }
-
-    /// Takes the messages of a worker that is gone: not begun, they are sent again; begun, they are
-    /// in doubt and their list's policy decides. Gives how many are in doubt.
-    pub async fn take_over(&mut self, worker: i64, now: Timestamp) -> Result<i64, StoreError> {
-        let doubts = self.one(DOUBTS_OF, values![worker]).await?.int("n")?;
-        self.execute(END_ATTEMPTS_OF, values![worker, now]).await?;
-        self.execute(RELEASE_MESSAGES_OF, values![worker, now]).await?;
-        Ok(doubts)
     }
 
     /// How many messages of an edition stand in each state.
@@ -492,6 +453,7 @@ impl Tx<'_> {
 
     /// Lets the waiting messages of an approved edition go out.
     pub async fn release_waiting(&mut self, edition: i64) -> Result<u64, StoreError> {
+        self.ring(Bell::Delivery);
         self.execute(RELEASE_WAITING, values![edition]).await
     }
 
@@ -525,6 +487,7 @@ impl Tx<'_> {
         now: Timestamp,
         expires: Timestamp,
     ) -> Result<bool, StoreError> {
+        self.ring(Bell::Delivery);
         Ok(self.execute(RESEND_BY_NAME, values![message, cause, now, expires]).await? > 0)
     }
 

@@ -40,7 +40,7 @@ pub use bells::{Bell, Listener};
 pub use editions::{
     ChunkCounts, EditionRow, Fragment, GroupCount, GroupKey, NewEdition, NewVariant, VariantRow,
 };
-pub use engine::{DeliveryLock, Durability};
+pub use engine::{DeliveryLock, Durability, ProcessLock};
 pub use error::StoreError;
 pub use installation::Marks;
 pub use lists::{CadenceRow, Carrying, ListRow};
@@ -53,6 +53,7 @@ pub use sources::{ItemRow, NewRevision, PollRow, SourceRow};
 pub use stream::{EntryReason, EntryRow};
 pub use trace::{Actor, ActorKind, Subject as TraceSubject, TraceRow};
 pub use value::Row;
+pub use worker::GivingBack;
 
 use std::sync::Arc;
 
@@ -202,6 +203,45 @@ impl Store {
     /// [`StoreError::DeliveryTaken`] where another process holds it.
     pub fn lock_delivery(&self) -> Result<DeliveryLock, StoreError> {
         self.engine.lock_delivery()
+    }
+
+    /// Takes the right to be the daemon of this database, for as long as the lock lives. On
+    /// PostgreSQL several daemons share the work.
+    ///
+    /// # Errors
+    /// [`StoreError::DaemonTaken`] where another process is the daemon of a SQLite file.
+    pub fn lock_daemon(&self) -> Result<ProcessLock, StoreError> {
+        self.engine.lock_daemon()
+    }
+
+    /// Says that this process polls, for as long as the lock lives: several may. On SQLite, where
+    /// nobody else does, claims of sources that a killed process has left are ended.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn lock_polling(&self) -> Result<ProcessLock, StoreError> {
+        self.engine.lock_polling().await
+    }
+
+    /// Whether the database can be reached and its tables are of this version. It only reads.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        let (newest, found) = (self.engine.newest_step(), self.read().await?.newest_step().await?);
+        match found.cmp(&newest) {
+            std::cmp::Ordering::Equal => Ok(()),
+            std::cmp::Ordering::Less => {
+                let missing = usize::try_from(newest - found).unwrap_or(usize::MAX);
+                Err(StoreError::Behind { missing })
+            }
+            std::cmp::Ordering::Greater => Err(StoreError::Newer { found }),
+        }
+    }
+
+    /// Rings every bell of this process, where word of others may have been missed.
+    pub fn ring_all(&self) {
+        Bell::ALL.into_iter().for_each(|bell| self.bells.ring(bell));
     }
 
     /// Has the database's parser read a statement, without running it.

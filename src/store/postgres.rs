@@ -31,7 +31,12 @@ impl Postgres {
             Durability::Power => "on",
             Durability::Process => "off",
         };
-        let options = options.application_name("banditore").options([
+        let options = if url.contains("application_name=") {
+            options
+        } else {
+            options.application_name("banditore")
+        };
+        let options = options.options([
             ("synchronous_commit", synchronous),
             ("lock_timeout", &LOCK_MS_MAX.to_string()),
         ]);

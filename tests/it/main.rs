@@ -6,6 +6,7 @@ mod acceptance;
 mod commands;
 mod composing;
 mod configuration;
+mod daemon;
 mod dates;
 mod delivery;
 mod demo;

@@ -26,7 +26,7 @@ const PLACES: [(&[&str], &[&str], &str); 10] = [
     (&["mrml"], &["src/rendering/"], "templates are compiled by rendering"),
     (&["rust_stemmers", "aho_corasick"], &["src/topics/"], "topics alone reads words"),
     (&["clap", "indicatif"], &["src/cli/"], "the command line is one room"),
-    (&["axum"], &["src/web/", "src/demo/"], "only pages serve HTTP"),
+    (&["axum"], &["src/web/", "src/demo/", "src/daemon/web.rs"], "only pages serve HTTP"),
     (
         &["Utc::now", "Local::now", "SystemTime::now", "SystemTime::UNIX_EPOCH"],
         &["src/clock.rs"],

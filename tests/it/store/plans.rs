@@ -55,9 +55,10 @@ const HOT: &[&str] = &[
     "NEXT_TRY",
     "UNDER_WAY",
     "WORKERS_UNDER_WAY",
-    "DOUBTS_OF",
+    "HELD_BY",
     "END_ATTEMPTS_OF",
-    "RELEASE_MESSAGES_OF",
+    "RELEASE_MESSAGES",
+    "DECIDE_DOUBTS",
     // approval
     "RELEASE_WAITING",
     "DROP_WAITING",

@@ -113,16 +113,17 @@ impl Beside {
 
     /// Runs statements.
     pub async fn run(&mut self, sql: &str) {
-        self.try_run(sql).await.unwrap();
+        self.try_run(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
-    /// The same, of which the database may refuse one.
-    pub async fn try_run(&mut self, sql: &str) -> Result<(), sqlx::Error> {
+    /// Runs statements that the database may refuse; gives what it says then.
+    pub async fn try_run(&mut self, sql: &str) -> Result<(), String> {
         let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()));
-        match self {
+        let done = match self {
             Self::Sqlite(connection) => sql.execute(connection).await.map(|_| ()),
             Self::Postgres(connection) => sql.execute(connection).await.map(|_| ()),
-        }
+        };
+        done.map_err(|error| error.to_string())
     }
 
     /// The first column of what a statement gives, which is text.

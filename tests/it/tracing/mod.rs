@@ -244,7 +244,7 @@ async fn the_database_itself_refuses_to_change_or_shorten_the_trace() {
     };
     for sql in REFUSED.into_iter().chain(more) {
         let error = ground.database.connect().await.try_run(sql).await.unwrap_err();
-        assert!(error.to_string().contains("append-only"), "{sql}: {error}");
+        assert!(error.contains("append-only"), "{sql}: {error}");
     }
     let lines = |rows: &[TraceRow]| rows.iter().map(|row| format!("{row:?}")).collect::<Vec<_>>();
     assert_eq!(lines(&newest(&store).await), lines(&before));
