@@ -49,6 +49,7 @@ pub use messages::{
 };
 pub use moving::{MoveError, MoveProgress, Moved, MovedTable, TABLES};
 pub use pins::Slice;
+pub use postgres::without_password as shown_address;
 pub use sources::{ItemRow, NewRevision, PollRow, SourceRow};
 pub use stream::{EntryReason, EntryRow};
 pub use trace::{Actor, ActorKind, Subject as TraceSubject, TraceRow};

@@ -18,6 +18,7 @@ mod histories;
 mod importing;
 mod joining;
 mod kills;
+mod moving;
 mod naive;
 mod pages;
 mod places;

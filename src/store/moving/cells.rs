@@ -120,7 +120,7 @@ impl Digest {
         self.rows
     }
 
-    /// Adds a row. Each value has its kind and its length before it, so that no two rows look alike.
+    /// Adds a row. Each value has its kind and its length before it, so that no two rows are alike.
     pub(super) fn add(&mut self, row: &[Cell]) {
         self.rows += 1;
         for cell in row {

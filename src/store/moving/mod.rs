@@ -133,7 +133,7 @@ impl Store {
     /// nothing of it remains. A target that holds the same already is compared alone. `replace`
     /// empties one that is of this installation and differs.
     ///
-    /// Nobody may deliver from this database meanwhile, and whoever writes to it waits.
+    /// No daemon may run and nobody deliver on this database meanwhile; whoever writes to it waits.
     ///
     /// # Errors
     /// [`MoveError`]; then nothing was changed.
@@ -151,7 +151,8 @@ impl Store {
         let Engine::Postgres(postgres) = &target.engine else {
             return Err(MoveError::ToElsewhere);
         };
-        let _alone = self.lock_delivery()?;
+        let _no_daemon = self.lock_daemon()?;
+        let _no_delivery = self.lock_delivery()?;
         let mut here = self.write().await?;
         target::refuse_foreign(postgres).await?;
         target.migrate().await?;

@@ -3,7 +3,7 @@
 use crate::program::Office;
 
 /// Every command but `demo`, as it is typed.
-const COMMANDS: [&str; 39] = [
+const COMMANDS: [&str; 40] = [
     "",
     "init",
     "check",
@@ -42,6 +42,7 @@ const COMMANDS: [&str; 39] = [
     "messages drop",
     "editions",
     "editions archive",
+    "move",
     "trace",
 ];
 
