@@ -87,6 +87,7 @@ const HOT: &[&str] = &[
     "LEFT_OF",
     "SUMS",
     "MESSAGES_OF_EDITION",
+    "ATTEMPTS_OF_EDITION",
     "DROP_ATTEMPTS",
     "DROP_MESSAGES",
     "DROP_GROUPS",
