@@ -14,11 +14,12 @@ const SIGNAL_STATUS: i32 = 128;
 
 /// Serves until SIGTERM or SIGINT. The first stops it, a second ends it at once.
 pub async fn run(context: &Context, args: &args::Serve) -> Result<ExitCode, CliError> {
-    let installation = Arc::new(context.open().await?);
+    // Before anything is opened: who is stopped at the start stops well too.
     let stop = CancellationToken::new();
     let (terminated, interrupted) =
         (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
     tokio::spawn(obey(terminated, interrupted, stop.clone()));
+    let installation = Arc::new(context.open().await?);
     daemon::serve(Arc::clone(&installation), &args.only, stop).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps nothing has failed")]
 
 mod acceptance;
+mod chaos;
 mod commands;
 mod composing;
 mod configuration;

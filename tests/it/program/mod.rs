@@ -80,12 +80,23 @@ impl Office {
         Self { folder: tempfile::tempdir().unwrap(), database: None }
     }
 
-    /// A folder with `banditore.toml`: a site, a relay at this port, and what else is given.
+    /// A folder with `banditore.toml`: a site, a relay at this port, and what else is given; on a
+    /// database of the engine that this run is about.
     pub fn with(port: u16, rest: &str) -> Self {
-        let mut office = Self::empty();
-        if Engine::of_this_run() == Engine::Postgres {
-            office.database = Some(blocking(Database::bare_on(Engine::Postgres)));
-        }
+        let database = match Engine::of_this_run() {
+            Engine::Sqlite => None,
+            Engine::Postgres => Some(blocking(Database::bare_on(Engine::Postgres))),
+        };
+        Self::on(database, port, rest)
+    }
+
+    /// The same on PostgreSQL, whatever the run is about.
+    pub async fn on_postgres(port: u16, rest: &str) -> Self {
+        Self::on(Some(Database::bare_on(Engine::Postgres).await), port, rest)
+    }
+
+    fn on(database: Option<Database>, port: u16, rest: &str) -> Self {
+        let office = Self { database, ..Self::empty() };
         let database = office.database_url();
         office.write(
             "banditore.toml",
