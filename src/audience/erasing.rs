@@ -59,6 +59,7 @@ pub async fn erase(
                 }
                 tx.forget_consents(held.id).await?;
             }
+            tx.forget_sign_ups_of(subject.id).await?;
             tx.erase_subject(subject.id, now).await?;
             true
         }

@@ -178,7 +178,7 @@ pub async fn import(
                 name: wanted.name.as_deref(),
                 list: settings.list,
                 wanted: &wanted.preferences,
-                consent: Consent { way: "import", proof: settings.consent },
+                consent: Consent { way: "import", proof: settings.consent, text_version: None },
             };
             let joined = join(&mut tx, keys, &joining, now).await?;
             report.count(joined, line);

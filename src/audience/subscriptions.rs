@@ -37,6 +37,8 @@ pub struct Consent<'a> {
     pub way: &'a str,
     /// The proof, in words.
     pub proof: &'a str,
+    /// Which wording they were shown, where one was kept.
+    pub text_version: Option<&'a str>,
 }
 
 /// Somebody asks for a subscription.
@@ -70,7 +72,7 @@ pub enum Joined {
 }
 
 impl Preferences {
-    fn profile(&self) -> Profile {
+    pub(super) fn profile(&self) -> Profile {
         let mut topics = self.topics.clone();
         topics.sort();
         topics.dedup();
@@ -130,7 +132,7 @@ pub async fn join(
         };
         let id = tx.insert_subscription(&new, now).await?;
         tx.follow_words(id, &wanted.words).await?;
-        tx.insert_consent(id, consent.way, consent.proof, now).await?;
+        tx.agree(id, &consent.given(now)).await?;
         return Ok(Joined::New);
     };
     if held.state == ENDED {
@@ -210,7 +212,7 @@ pub(super) async fn change(
 }
 
 /// A random id of 63 bits: what other tables call a subscriber. It says nothing of its person.
-fn random_id() -> i64 {
+pub(super) fn random_id() -> i64 {
     rand::random::<i64>() & i64::MAX
 }
 

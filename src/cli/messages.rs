@@ -9,7 +9,7 @@ use serde_json::json;
 use super::output::{print, print_json_line};
 use super::{CliError, Context, args};
 use crate::audience::public_id;
-use crate::delivery::message_id;
+use crate::delivery::{message_id, notice_message_id};
 use crate::editions::DIGEST_LIFETIME_SECONDS;
 use crate::installation::Installation;
 use crate::store::{MessageState, Tx};
@@ -71,7 +71,50 @@ async fn list(
             }
         }
     }
+    list_notices(installation, state, json).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Notices are messages of no edition.
+async fn list_notices(
+    installation: &Installation,
+    state: Option<MessageState>,
+    json: bool,
+) -> Result<(), CliError> {
+    let zone = installation.config.site.timezone;
+    let mut after = 0;
+    loop {
+        let mut tx = installation.store.read().await?;
+        let page = tx.notice_messages_after(after, MESSAGES_A_PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.id;
+        for message in page.iter().filter(|message| state.is_none_or(|of| of == message.state)) {
+            let attempts = tx.attempts(message.id).await?;
+            let reply = attempts.last().and_then(|attempt| attempt.reply.clone());
+            let subscriber = public_id(message.subscriber_id);
+            let kind = message.kind.as_str();
+            if json {
+                let keys = &installation.keys;
+                print_json_line(&json!({
+                    "id": message.id,
+                    "message_id": notice_message_id(keys, message.notice, &message.sender),
+                    "edition": null,
+                    "notice": kind,
+                    "subscriber": subscriber,
+                    "state": message.state,
+                    "cause": message.cause,
+                    "attempts": message.attempts,
+                    "created": message.created_at.rfc3339(zone),
+                    "next_try": message.next_try_at.rfc3339(zone),
+                    "reply": reply,
+                }))?;
+            } else {
+                let cause = message.cause.as_deref().or(reply.as_deref()).unwrap_or_default();
+                let (id, state) = (message.id, message.state);
+                print(&format!("{id} notice {kind} to {subscriber}: {state} {cause}\n"))?;
+            }
+        }
+    }
 }
 
 /// The mailbox that an edition's mail is from.
@@ -90,20 +133,28 @@ async fn decide(
     let now = installation.clock.now();
     let mut tx = installation.store.write().await?;
     for id in ids {
-        let message = tx.message(*id).await?.ok_or_else(|| {
-            let hint = "`banditore messages list` shows what there is";
-            CliError::usage(format!("there is no message {id}"), hint)
-        })?;
-        let decided = if resend {
-            let expires = now.plus(DIGEST_LIFETIME_SECONDS);
-            tx.reopen_edition(message.edition_id).await?;
-            tx.resend_by_name(*id, &format!("sent again by {by}"), now, expires).await?
-        } else {
-            tx.drop_by_name(*id, &format!("dropped by {by}"), now).await?
+        let (state, edition) = match (tx.message(*id).await?, tx.notice_message(*id).await?) {
+            (Some(message), _) => (message.state, Some(message.edition_id)),
+            (None, Some(notice)) => (notice.state, None),
+            (None, None) => {
+                let hint = "`banditore messages list` shows what there is";
+                return Err(CliError::usage(format!("there is no message {id}"), hint));
+            }
+        };
+        let decided = match (resend, edition) {
+            (true, Some(edition)) => {
+                let expires = now.plus(DIGEST_LIFETIME_SECONDS);
+                tx.reopen_edition(edition).await?;
+                tx.resend_by_name(*id, &format!("sent again by {by}"), now, expires).await?
+            }
+            (true, None) => {
+                tx.resend_notice_by_name(*id, &format!("sent again by {by}"), now).await?
+            }
+            (false, _) => tx.drop_by_name(*id, &format!("dropped by {by}"), now).await?,
         };
         if !decided {
             return Err(CliError::failed(
-                format!("message {id} is {}, and that cannot be changed so", message.state),
+                format!("message {id} is {state}, and that cannot be changed so"),
                 "nothing was changed; take it out of the list",
             ));
         }

@@ -14,8 +14,8 @@ mod recorder;
 pub mod smtp;
 mod worker;
 
-pub use ledger::{Audit, EditionSums, NamedDoubt, audit};
-pub use parcels::{Body, Own, Parcels, by_id, message_id, put_together};
+pub use ledger::{Audit, EditionSums, NamedDoubt, NoticeSums, audit};
+pub use parcels::{Body, Own, Parcels, by_id, message_id, notice_message_id, put_together};
 pub use policy::{RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX};
 pub use worker::{Delivered, Delivery, LEASE_SECONDS, Totals};
 
@@ -33,6 +33,12 @@ pub enum DeliveryError {
     NoVariant {
         /// Which.
         variant: i64,
+    },
+    /// A notice is not there.
+    #[error("notice {notice} is not there")]
+    NoNotice {
+        /// Which.
+        notice: i64,
     },
     /// The list's sender is no address any more.
     #[error("the sender of a list cannot be used")]

@@ -51,9 +51,6 @@ statements! {
         ORDER BY sw.subscription_id, w.id";
     FORGET_WORD = "DELETE FROM followed_word WHERE key = $1
         AND NOT EXISTS (SELECT 1 FROM subscription_word WHERE word_id = followed_word.id)";
-    INSERT_CONSENT = "INSERT INTO consent (subscription_id, way, proof, given_at)
-        VALUES ($1, $2, $3, $4)";
-    CONSENTS_OF = "SELECT way, proof, given_at FROM consent WHERE subscription_id = $1 ORDER BY id";
     FORGET_CONSENTS = "DELETE FROM consent WHERE subscription_id = $1";
     SUPPRESS = "INSERT INTO suppression (address_hash, cause, reason, since)
         VALUES ($1, $2, $3, $4)
@@ -329,29 +326,6 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Keeps how a subscription was consented to.
-    pub async fn insert_consent(
-        &mut self,
-        subscription: i64,
-        way: &str,
-        proof: &str,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.execute(INSERT_CONSENT, values![subscription, way, proof, now]).await?;
-        Ok(())
-    }
-
-    /// How a subscription was consented to: way, proof, time.
-    pub async fn consents_of(
-        &mut self,
-        subscription: i64,
-    ) -> Result<Vec<(String, String, Timestamp)>, StoreError> {
-        let rows = self.rows(CONSENTS_OF, values![subscription]).await?;
-        rows.iter()
-            .map(|row| Ok((row.text("way")?, row.text("proof")?, row.time("given_at")?)))
-            .collect()
-    }
-
     /// Forgets the consents of a subscription whose person is erased.
     pub async fn forget_consents(&mut self, subscription: i64) -> Result<(), StoreError> {
         self.execute(FORGET_CONSENTS, values![subscription]).await?;
@@ -391,7 +365,7 @@ impl Tx<'_> {
 }
 
 impl Subject {
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             id: row.int("id")?,
             address: row.text_or_none("address")?,

@@ -16,12 +16,15 @@ mod editions;
 mod engine;
 mod error;
 mod installation;
+mod limits;
 mod lists;
 mod messages;
 mod migrations;
+mod notices;
 mod outbox;
 mod pins;
 mod postgres;
+mod sign_ups;
 mod sources;
 mod sqlite;
 mod stream;
@@ -39,9 +42,11 @@ pub use error::StoreError;
 pub use installation::Marks;
 pub use lists::{CadenceRow, Carrying, ListRow};
 pub use messages::{
-    AttemptRow, ClaimedMessage, Doubt, MessageRow, MessageState, Outcome, OutcomeRow,
+    AttemptRow, ClaimedMessage, Doubt, MessageOf, MessageRow, MessageState, Outcome, OutcomeRow,
 };
+pub use notices::{NewNotice, NoticeKind, NoticeMessage, NoticeRow};
 pub use pins::Slice;
+pub use sign_ups::{Agreement, ConsentText, NewSignUp, SignUpRow};
 pub use sources::{ItemRow, NewRevision, PollRow, SourceRow};
 pub use stream::{EntryReason, EntryRow};
 pub use trace::{Actor, ActorKind, Subject as TraceSubject, TraceRow};
@@ -87,10 +92,13 @@ pub fn all_statements() -> Vec<(&'static str, Sql)> {
         audience::ALL,
         editions::ALL,
         installation::ALL,
+        limits::ALL,
         lists::ALL,
         messages::ALL,
+        notices::ALL,
         outbox::ALL,
         pins::ALL,
+        sign_ups::ALL,
         sources::ALL,
         stream::ALL,
         trace::ALL,
