@@ -62,11 +62,12 @@ impl Default for RawDatabase {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawWeb {
     pub listen: String,
+    pub trusted_proxies: Option<Vec<String>>,
 }
 
 impl Default for RawWeb {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8025".to_owned() }
+        Self { listen: "127.0.0.1:8025".to_owned(), trusted_proxies: None }
     }
 }
 

@@ -7,8 +7,8 @@ use url::Url;
 
 use super::raw::{RawCadence, RawConfig, RawList, RawSite, RawSmtp, RawSource};
 use super::{
-    Config, ConfigError, Delivery, EVERY_SECONDS, List, SECRET_OCTETS_MIN, Secret, Site, Smtp,
-    Source, SourceSettings, parse_every,
+    Config, ConfigError, Delivery, EVERY_SECONDS, List, Network, SECRET_OCTETS_MIN, Secret, Site,
+    Smtp, Source, SourceSettings, parse_every,
 };
 use crate::audience::Mailbox;
 use crate::editions::Schedule;
@@ -57,6 +57,7 @@ impl<'a> Reader<'a> {
             site: self.site(raw.site)?,
             database_url: self.database(&raw.database.url),
             listen: self.listen(raw.web.listen)?,
+            trusted_proxies: self.trusted_proxies(raw.web.trusted_proxies)?,
             smtp: raw.smtp.map(|smtp| self.smtp(smtp)).transpose()?,
             delivery: Delivery { durability: raw.delivery.durability },
             topics_file: raw.topics.file.map(|file| self.folder.join(file)),
@@ -150,6 +151,16 @@ impl<'a> Reader<'a> {
         }
         let hint = "write an address of this machine and a port, such as \"127.0.0.1:8025\"";
         Err(self.invalid("web.listen", &text, "this is no address with a port", hint))
+    }
+
+    fn trusted_proxies(&self, named: Option<Vec<String>>) -> Result<Vec<Network>, ConfigError> {
+        let Some(named) = named else { return Ok(Network::loopback()) };
+        let network = |text: &String| {
+            let hint = "write addresses or prefixes, such as \"127.0.0.1\" or \"10.0.0.0/8\"";
+            text.parse()
+                .map_err(|what: String| self.invalid("web.trusted_proxies", text, &what, hint))
+        };
+        named.iter().map(network).collect()
     }
 
     fn database(&self, url: &str) -> String {
