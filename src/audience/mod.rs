@@ -23,7 +23,9 @@ pub use import::{
 };
 pub use keys::Keys;
 pub use limits::{FORMS_A_NETWORK_AN_HOUR_MAX, FORMS_AN_HOUR_MAX, MAILS_AN_ADDRESS_A_DAY_MAX};
-pub use notices::{AskError, Asked, PREFERENCES_LINK_HOURS, Reception, SIGN_UP_DAYS};
+pub use notices::{
+    AskError, Asked, Draft, DraftError, Drafting, PREFERENCES_LINK_HOURS, Reception, SIGN_UP_DAYS,
+};
 pub use own::{Granted, Opened, Own, Wish};
 pub use sign_up::{Confirmation, SignUp, consent_text, default_cadence};
 pub use subscriptions::{

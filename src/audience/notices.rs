@@ -1,16 +1,16 @@
 //! Mails that somebody has just asked for: a confirmation, a link to the preferences.
 
+use std::fmt::Debug;
+
 use crate::config::Site;
 use crate::model::{Language, ListId, Timestamp};
-use crate::rendering::mime::{self, HeaderError, NoticeHeaderView};
-use crate::rendering::{ClosingError, NoticeAbout, NoticeView, Templates, notice_boundary};
 use crate::store::{ListRow, NewNotice, NoticeKind, Store, StoreError};
 
-use super::{EmailAddress, InvalidAddress, Keys, Mailbox};
+use super::{Keys, public_id};
 
 /// Within how many seconds the same question, asked again, gets no further mail: a form that was
 /// sent twice.
-const REPEAT_SECONDS: i64 = 600;
+pub(super) const REPEAT_SECONDS: i64 = 600;
 /// For how many days a sign-up can be confirmed; then it is forgotten.
 pub const SIGN_UP_DAYS: i64 = 7;
 /// For how many hours a link opens the preferences.
@@ -26,8 +26,22 @@ pub struct Reception<'a> {
     pub keys: &'a Keys,
     /// Who runs this.
     pub site: &'a Site,
-    /// What notices are made of.
-    pub templates: &'a Templates,
+    /// What makes notices.
+    pub drafts: &'a dyn Drafting,
+}
+
+/// Makes notices. What mails look like is no business of this room.
+pub trait Drafting: Debug + Sync {
+    /// Makes a notice of a list in a language, without what it is about.
+    ///
+    /// # Errors
+    /// Where a template fails, or the list's sender or the site's address cannot be used.
+    fn draft(
+        &self,
+        kind: NoticeKind,
+        list: &ListRow,
+        language: Language,
+    ) -> Result<Draft, DraftError>;
 }
 
 /// What became of a question. It says nothing of the address that was given: whoever asks learns
@@ -46,73 +60,41 @@ pub enum AskError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A notice could not be rendered.
-    #[error(transparent)]
-    Notice(#[from] ClosingError),
-    /// Its header could not be made.
-    #[error(transparent)]
-    Header(#[from] HeaderError),
-    /// The list's sender is no address.
-    #[error("the sender of a list cannot be used")]
-    Sender(#[source] InvalidAddress),
+    /// A notice could not be made.
+    #[error("a notice cannot be made: {0}")]
+    Draft(#[from] DraftError),
 }
 
+/// Why a notice could not be made.
+pub type DraftError = Box<dyn std::error::Error + Send + Sync>;
+
 /// A notice without what it is about: what can be made before the database is asked.
-pub(super) struct Draft {
-    kind: NoticeKind,
-    pub(super) purpose: String,
-    list: ListId,
-    language: Language,
-    headers: Vec<u8>,
-    html: Vec<u8>,
-    text: Vec<u8>,
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// What it is about.
+    pub kind: NoticeKind,
+    /// The list whose sender it is from.
+    pub list: ListId,
+    /// Its language.
+    pub language: Language,
+    /// The part of the header that is not its message's own.
+    pub headers: Vec<u8>,
+    /// Its HTML, encoded, with holes.
+    pub html: Vec<u8>,
+    /// Its text, encoded, with holes.
+    pub text: Vec<u8>,
 }
 
 impl Draft {
-    pub(super) fn about(self, about: i64) -> NewNotice {
-        let Self { kind, purpose, list, language, headers, html, text } = self;
+    /// The notice about a sign-up or a subscriber, for one purpose.
+    pub(super) fn about(self, about: i64, purpose: String) -> NewNotice {
+        let Self { kind, list, language, headers, html, text } = self;
         NewNotice { kind, purpose, list, about, language, headers, html, text }
     }
 }
 
-impl Reception<'_> {
-    /// Renders a notice. What is asked says the same for a while: then the purpose is the same, and
-    /// there is only one notice.
-    pub(super) fn draft(
-        &self,
-        kind: NoticeKind,
-        (list, language): (&ListRow, Language),
-        (address, asked): (&EmailAddress, &str),
-        now: Timestamp,
-    ) -> Result<Draft, AskError> {
-        let turn = now.0.div_euclid(REPEAT_SECONDS);
-        let asked = format!("{} {} {asked} {turn}", address.canonical(), list.id);
-        let purpose = format!("{} {}", kind.as_str(), self.keys.limit_key("notice", &asked));
-        let hours = PREFERENCES_LINK_HOURS;
-        let (about, path) = match kind {
-            NoticeKind::Confirmation => {
-                (NoticeAbout::Confirmation { days: SIGN_UP_DAYS }, "confirm")
-            }
-            NoticeKind::Already => (NoticeAbout::Already { hours }, "p"),
-            NoticeKind::Preferences => (NoticeAbout::Preferences { hours }, "p"),
-        };
-        let view = NoticeView {
-            about,
-            site_name: &self.site.name,
-            list_name: &list.name,
-            public_url: &self.site.public_url,
-            link_base: &format!("{}/{path}", self.site.public_url),
-        };
-        let rendered = self.templates.notice(&view, language)?;
-        let sender: Mailbox = list.sender.parse().map_err(AskError::Sender)?;
-        let headers = mime::notice_headers(&NoticeHeaderView {
-            from_name: sender.name.as_deref().unwrap_or(&self.site.name),
-            from_address: &sender.address.to_string(),
-            subject: &rendered.subject,
-            language,
-            boundary: &notice_boundary(&purpose),
-        })?;
-        let (html, text) = (rendered.body.html, rendered.body.text);
-        Ok(Draft { kind, purpose, list: list.id.clone(), language, headers, html, text })
-    }
+/// What makes a mail with a link to the preferences unique: one subscriber's, for a while.
+pub(super) fn link_purpose(kind: NoticeKind, subscriber: i64, now: Timestamp) -> String {
+    let turn = now.0.div_euclid(REPEAT_SECONDS);
+    format!("{} {} {turn}", kind.as_str(), public_id(subscriber))
 }

@@ -1,11 +1,12 @@
 //! Seeing and changing one's own preferences by a link that was mailed.
 
+use serde_json::json;
+
 use crate::model::{Language, Timestamp};
-use crate::store::{ListRow, NoticeKind, StoreError, StoredSubscription, Tx};
+use crate::store::{ListRow, NoticeKind, StoreError, StoredSubscription, TraceSubject, Tx};
 
 use super::limits::{admit_form, admit_mail};
-use super::notices::{AskError, Asked, PREFERENCES_LINK_HOURS, Reception};
-use super::sign_up::trace_link;
+use super::notices::{AskError, Asked, Draft, PREFERENCES_LINK_HOURS, Reception, link_purpose};
 use super::subscriptions::{self, Consent, ENDED, Joined, Joining, PAUSED, Preferences};
 use super::{EmailAddress, public_id};
 
@@ -90,21 +91,37 @@ impl Reception<'_> {
         };
         let draft = match &drafted {
             Some((list, language)) => {
-                let to = (list, *language);
-                Some(self.draft(NoticeKind::Preferences, to, (address, ""), now)?)
+                Some(self.drafts.draft(NoticeKind::Preferences, list, *language)?)
             }
             None => None,
         };
         if let (Some(subject), Some(_), Some(draft)) = (subject, from, draft) {
-            let free = !tx.has_notice(&draft.purpose).await?;
-            if free && admit_mail(&mut tx, self.keys, address, now).await? {
-                let expires = now.plus(PREFERENCES_LINK_HOURS * 3_600);
-                tx.queue_notice(&draft.about(subject.id), subject.id, expires, now).await?;
-                trace_link(&mut tx, subject.id, NoticeKind::Preferences, now).await?;
-            }
+            self.mail_link(&mut tx, draft, (subject.id, address), now).await?;
         }
         tx.commit().await?;
         Ok(Asked::Taken)
+    }
+
+    /// Mails a link to the preferences, unless one has just been, or there are too many.
+    pub(super) async fn mail_link(
+        &self,
+        tx: &mut Tx<'_>,
+        draft: Draft,
+        (subscriber, address): (i64, &EmailAddress),
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let kind = draft.kind;
+        let purpose = link_purpose(kind, subscriber, now);
+        if !tx.has_notice(&purpose).await? && admit_mail(tx, self.keys, address, now).await? {
+            let expires = now.plus(PREFERENCES_LINK_HOURS * 3_600);
+            let notice = draft.about(subscriber, purpose);
+            tx.queue_notice(&notice, subscriber, expires, now).await?;
+            let id = public_id(subscriber);
+            let subject = TraceSubject { kind: "subscriber", id: &id };
+            let after = json!({ "notice": kind.as_str() });
+            tx.trace("preferences.link_asked", subject, None, Some(after), now).await?;
+        }
+        Ok(())
     }
 
     /// What a preferences link opens; looking changes nothing.

@@ -12,7 +12,7 @@ use crate::store::{
 };
 
 use super::limits::{DAY_SECONDS, admit_form, admit_mail};
-use super::notices::{AskError, Asked, PREFERENCES_LINK_HOURS, Reception, SIGN_UP_DAYS};
+use super::notices::{AskError, Asked, REPEAT_SECONDS, Reception, SIGN_UP_DAYS};
 use super::subscriptions::{self, Consent, ENDED, Joined, Joining, Preferences};
 use super::{EmailAddress, public_id};
 
@@ -84,10 +84,8 @@ impl Reception<'_> {
         let SignUp { address, list, wanted, .. } = *asked;
         let wanted_json = wanted_json(wanted);
         // Both are made for everybody, so that an answer takes as long for one who is known.
-        let to = (list, wanted.language);
-        let confirmation =
-            self.draft(NoticeKind::Confirmation, to, (address, &wanted_json), now)?;
-        let already = self.draft(NoticeKind::Already, to, (address, ""), now)?;
+        let confirmation = self.drafts.draft(NoticeKind::Confirmation, list, wanted.language)?;
+        let already = self.drafts.draft(NoticeKind::Already, list, wanted.language)?;
         let hash = self.keys.address_hash(address);
         let mut tx = self.store.write().await?;
         if !admit_form(&mut tx, self.keys, asked.network, now).await? {
@@ -104,20 +102,14 @@ impl Reception<'_> {
         if suppressed.is_some_and(|held| held.cause != "erasure") {
             // Nothing is sent, and nothing says so.
         } else if let Some(held) = held {
-            let free = !tx.has_notice(&already.purpose).await?;
-            if free && admit_mail(&mut tx, self.keys, address, now).await? {
-                let expires = now.plus(PREFERENCES_LINK_HOURS * 3_600);
-                let notice = already.about(held.subscriber);
-                tx.queue_notice(&notice, held.subscriber, expires, now).await?;
-                trace_link(&mut tx, held.subscriber, NoticeKind::Already, now).await?;
-            }
-        } else {
-            let free = !tx.has_notice(&confirmation.purpose).await?;
-            if free && admit_mail(&mut tx, self.keys, address, now).await? {
-                let sign_up = self.keep(&mut tx, asked, (&hash, &wanted_json), now).await?;
-                let notice = confirmation.about(sign_up.id);
-                tx.queue_notice(&notice, sign_up.subscriber, sign_up.expires_at, now).await?;
-            }
+            self.mail_link(&mut tx, already, (held.subscriber, address), now).await?;
+        } else if !repeats(&mut tx, subject.as_ref(), &list.id, &wanted_json, now).await?
+            && admit_mail(&mut tx, self.keys, address, now).await?
+        {
+            let sign_up = self.keep(&mut tx, asked, (&hash, &wanted_json), now).await?;
+            let purpose = format!("confirmation {}", public_id(sign_up.id));
+            let notice = confirmation.about(sign_up.id, purpose);
+            tx.queue_notice(&notice, sign_up.subscriber, sign_up.expires_at, now).await?;
         }
         tx.commit().await?;
         Ok(Asked::Taken)
@@ -288,6 +280,22 @@ fn preferences(sign_up: &SignUpRow) -> Result<Preferences, StoreError> {
     Ok(Preferences { cadence, topics, places, language, words: Vec::new() })
 }
 
+/// Whether the same was asked just now and waits to be confirmed: a form that was sent twice.
+async fn repeats(
+    tx: &mut Tx<'_>,
+    subject: Option<&Subject>,
+    list: &ListId,
+    wanted_json: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let Some(subject) = subject else { return Ok(false) };
+    Ok(tx.sign_ups_of(subject.id).await?.iter().any(|sign_up| {
+        let open = sign_up.confirmed_at.is_none();
+        let same = sign_up.list == *list && sign_up.wanted_json == wanted_json;
+        open && same && now.0 - sign_up.asked_at.0 < REPEAT_SECONDS
+    }))
+}
+
 /// What can be done with a sign-up.
 async fn stands(
     tx: &mut Tx<'_>,
@@ -367,19 +375,6 @@ async fn come_back(
         tx.trace("subscription.returned", subject, Some(before), Some(after), now).await?;
     }
     Ok(())
-}
-
-/// Adds a line that somebody was mailed a link.
-pub(super) async fn trace_link(
-    tx: &mut Tx<'_>,
-    subscriber: i64,
-    kind: NoticeKind,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let id = public_id(subscriber);
-    let subject = TraceSubject { kind: "subscriber", id: &id };
-    let after = json!({ "notice": kind.as_str() });
-    tx.trace("preferences.link_asked", subject, None, Some(after), now).await
 }
 
 async fn trace(

@@ -6,6 +6,7 @@
 //! nobody can know. The room reads editions and their fragments, and writes messages, attempts and
 //! workers.
 
+mod drafts;
 mod ledger;
 mod line;
 mod parcels;
@@ -14,6 +15,7 @@ mod recorder;
 pub mod smtp;
 mod worker;
 
+pub use drafts::Drafts;
 pub use ledger::{Audit, EditionSums, NamedDoubt, NoticeSums, audit};
 pub use parcels::{Body, Own, Parcels, by_id, message_id, notice_message_id, put_together};
 pub use policy::{RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX};

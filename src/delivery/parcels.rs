@@ -151,7 +151,7 @@ impl Parcels {
 fn notice_body(row: &NoticeRow) -> Vec<u8> {
     let (html, text) = (row.notice.html.clone(), row.notice.text.clone());
     let html_bytes = html.len();
-    mime::body(&notice_boundary(&row.notice.purpose), &[&Fragment { html, text, html_bytes }])
+    mime::body(&notice_boundary(row.notice.kind.as_str()), &[&Fragment { html, text, html_bytes }])
 }
 
 /// The Message-ID (RFC 5322 3.6.4) of a notice, without its brackets: the same at every attempt.

@@ -54,9 +54,9 @@ pub struct RenderedNotice {
     pub body: Fragment,
 }
 
-/// What separates the parts of a notice, the same at every attempt.
-pub fn notice_boundary(purpose: &str) -> Boundary {
-    Boundary::of(&["notice", purpose])
+/// What separates the parts of the notices of a kind, the same at every attempt.
+pub fn notice_boundary(kind: &str) -> Boundary {
+    Boundary::of(&["notice", kind])
 }
 
 impl Templates {

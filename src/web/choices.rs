@@ -177,20 +177,15 @@ impl Chosen {
 }
 
 /// The lines of an error summary: each leads to its field.
-pub(super) fn errors(
-    web: &Web,
-    language: Language,
-    section: &str,
-    wrong: &[(&str, &str)],
-) -> Vec<Value> {
+pub(super) fn errors(web: &Web, language: Language, section: &str, wrong: &[&str]) -> Vec<Value> {
     let words = web.words(language);
-    let line = |(href, name): &(&str, &str)| {
-        let section = if ["topics", "places", "cadence", "language"].contains(name) {
-            "choices"
-        } else {
-            section
-        };
-        json!({ "href": format!("#{href}"), "text": words.say(section, &format!("{name}_error"), &[]) })
+    let line = |name: &&str| {
+        let chosen = ["topics", "places", "cadence", "language"].contains(name);
+        let section = if chosen { "choices" } else { section };
+        // When the form was given out stands in no field that people see.
+        let field = if *name == "time" { "send" } else { name };
+        let text = words.say(section, &format!("{name}_error"), &[]);
+        json!({ "href": format!("#{field}"), "text": text })
     };
     wrong.iter().map(line).collect()
 }

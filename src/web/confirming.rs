@@ -21,14 +21,14 @@ pub(super) fn router() -> Router<Web> {
 async fn ask(State(web): State<Web>, Path(token): Path<String>, visitor: Visitor) -> Response {
     let now = web.installation.clock.now();
     let store = &web.installation.store;
-    show(&web, &visitor, web.reception(store).confirmation(&token, now).await).await
+    show(&web, &visitor, web.reception(store, &web.drafts()).confirmation(&token, now).await).await
 }
 
 /// A POST confirms, whatever its body; twice does no harm.
 async fn confirm(State(web): State<Web>, Path(token): Path<String>, visitor: Visitor) -> Response {
     let now = web.installation.clock.now();
     let store = web.acting("confirmation", &visitor);
-    show(&web, &visitor, web.reception(&store).confirm(&token, now).await).await
+    show(&web, &visitor, web.reception(&store, &web.drafts()).confirm(&token, now).await).await
 }
 
 async fn show(web: &Web, visitor: &Visitor, found: Result<Confirmation, StoreError>) -> Response {

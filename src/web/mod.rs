@@ -25,6 +25,7 @@ use handlebars::Handlebars;
 use serde_json::{Value, json};
 
 use crate::audience::Reception;
+use crate::delivery::Drafts;
 use crate::installation::Installation;
 use crate::model::Language;
 use crate::store::{Actor, ActorKind, Store};
@@ -117,9 +118,15 @@ impl Web {
     }
 
     /// Where people come in and go out, over such a database.
-    fn reception<'a>(&'a self, store: &'a Store) -> Reception<'a> {
-        let Installation { keys, templates, config, .. } = &*self.installation;
-        Reception { store, keys, site: &config.site, templates }
+    fn reception<'a>(&'a self, store: &'a Store, drafts: &'a Drafts<'a>) -> Reception<'a> {
+        let Installation { keys, config, .. } = &*self.installation;
+        Reception { store, keys, site: &config.site, drafts }
+    }
+
+    /// What makes notices.
+    fn drafts(&self) -> Drafts<'_> {
+        let Installation { templates, config, .. } = &*self.installation;
+        Drafts { site: &config.site, templates }
     }
 
     /// A page: what its template asks for, and what every page has. `query` is what its address

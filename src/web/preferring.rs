@@ -61,7 +61,7 @@ async fn ask(State(web): State<Web>, visitor: Visitor, body: Bytes) -> Response 
         }
     };
     let store = web.acting("preferences", &visitor);
-    match web.reception(&store).ask_for_link(&address, &visitor.network, now).await {
+    match web.reception(&store, &web.drafts()).ask_for_link(&address, &visitor.network, now).await {
         Ok(Asked::Taken) => sent(),
         Ok(Asked::TooMany) => busy(web.message(language, &Message::new("busy", "network"))),
         Err(error) => failed(&error),
@@ -70,11 +70,10 @@ async fn ask(State(web): State<Web>, visitor: Visitor, body: Bytes) -> Response 
 
 fn asking(web: &Web, language: Language, email: &str, wrong: &[&str], time: &str) -> Response {
     let words = web.words(language);
-    let lines: Vec<(&str, &str)> = wrong.iter().map(|name| (*name, *name)).collect();
     let values = json!({
         "t": words.section("preferences", &[]),
         "action": format!("/preferences?lang={language}"),
-        "errors": errors(web, language, "preferences", &lines),
+        "errors": errors(web, language, "preferences", wrong),
         "email": email,
         "email_error": wrong.contains(&"email")
             .then(|| words.say("preferences", "email_error", &[])),
@@ -107,7 +106,8 @@ async fn try_save(
 ) -> Result<Response, StoreError> {
     let now = web.installation.clock.now();
     let store = web.acting("preferences", visitor);
-    let reception = web.reception(&store);
+    let drafts = web.drafts();
+    let reception = web.reception(&store, &drafts);
     let Opened::Open(own) = reception.open(token, now).await? else {
         return opened(web, token, visitor, None).await;
     };
@@ -146,7 +146,7 @@ async fn opened(
 ) -> Result<Response, StoreError> {
     let now = web.installation.clock.now();
     let site = web.installation.config.site.locale;
-    let own = match web.reception(&web.installation.store).open(token, now).await? {
+    let own = match web.reception(&web.installation.store, &web.drafts()).open(token, now).await? {
         Opened::Open(own) => own,
         closed => {
             let (key, status) = match closed {

@@ -95,7 +95,7 @@ async fn ask(State(web): State<Web>, visitor: Visitor, body: Bytes) -> Response 
     let (list, network) = (&offer.list, visitor.network.as_str());
     let asked = SignUp { address: &address, list, wanted: &wanted, text: &text, network };
     let store = web.acting("sign-up", &visitor);
-    match web.reception(&store).ask_to_join(&asked, now).await {
+    match web.reception(&store, &web.drafts()).ask_to_join(&asked, now).await {
         Ok(Asked::Taken) => sent(&web, language),
         Ok(Asked::TooMany) => busy(web.message(language, &Message::new("busy", "network"))),
         Err(error) => failed(&error),
@@ -139,14 +139,13 @@ fn form(web: &Web, offer: &Offer, lists: usize, language: Language, shown: &Show
     let words = web.words(language);
     let Offer { list, cadences } = offer;
     let values = [("list", list.name.as_str())];
-    let wrong: Vec<(&str, &str)> = shown.wrong.iter().map(|name| (*name, *name)).collect();
     let shown = json!({
         "t": words.section("subscribe", &values),
         "choose": false,
         "list": list.id,
         "several": lists > 1,
         "action": format!("/subscribe?lang={language}"),
-        "errors": errors(web, language, "subscribe", &wrong),
+        "errors": errors(web, language, "subscribe", &shown.wrong),
         "email": shown.email,
         "email_error": shown.wrong.contains(&"email")
             .then(|| words.say("subscribe", "email_error", &[])),
