@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::audience::{self, ImportError, ImportReport, ImportSettings, Keys};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
-use crate::editions::{Planner, SUBSCRIPTIONS_A_CHUNK};
-use crate::ingest::{FetchError, FetchLimits, Fetcher};
+use crate::editions::{self, Planner, SUBSCRIPTIONS_A_CHUNK, WantedList};
+use crate::ingest::{self, FetchError, FetchLimits, Fetcher};
 use crate::model::{CadenceId, ListId, Timestamp};
 use crate::rendering::{TemplateError, Templates};
-use crate::store::{ListRow, Marks, Store, StoreError, Tx};
+use crate::store::{Actor, ListRow, Marks, Store, StoreError, TraceSubject, Tx};
 use crate::topics::{Rules, RulesError, RulesFile, phrase_key};
 
 /// Everything that a command works with.
@@ -32,6 +33,15 @@ pub struct Installation {
     pub keys: Keys,
     /// The time.
     pub clock: Clock,
+}
+
+/// What the trace calls the installation as a whole.
+const INSTALLATION: TraceSubject<'static> = TraceSubject { kind: "installation", id: "1" };
+
+/// Steps that were taken, as the trace has them.
+#[derive(Serialize)]
+struct TracedSteps {
+    steps: usize,
 }
 
 /// Why an installation cannot be opened.
@@ -122,13 +132,14 @@ pub fn load_rules(config: &Config) -> Result<Rules, OpenError> {
 }
 
 impl Installation {
-    /// Opens the installation of a configuration file. The database must be of this version.
+    /// Opens the installation of a configuration file, on which somebody acts. The database must be
+    /// of this version.
     ///
     /// # Errors
     /// [`OpenError`], with a hint.
-    pub async fn open(path: Option<&Path>, clock: Clock) -> Result<Self, OpenError> {
+    pub async fn open(path: Option<&Path>, clock: Clock, actor: Actor) -> Result<Self, OpenError> {
         let now = clock.now();
-        Self::open_at(path, clock, now).await
+        Self::open_at(path, clock, actor, now).await
     }
 
     /// The same for a command that only looks. Its clock may be started ahead to see what will be;
@@ -136,13 +147,22 @@ impl Installation {
     ///
     /// # Errors
     /// [`OpenError`], with a hint.
-    pub async fn open_to_look(path: Option<&Path>, clock: Clock) -> Result<Self, OpenError> {
+    pub async fn open_to_look(
+        path: Option<&Path>,
+        clock: Clock,
+        actor: Actor,
+    ) -> Result<Self, OpenError> {
         let now = clock.now().min(Clock::system().now());
-        Self::open_at(path, clock, now).await
+        Self::open_at(path, clock, actor, now).await
     }
 
-    async fn open_at(path: Option<&Path>, clock: Clock, now: Timestamp) -> Result<Self, OpenError> {
-        let installation = Self::prepare(Config::load(path)?, clock).await?;
+    async fn open_at(
+        path: Option<&Path>,
+        clock: Clock,
+        actor: Actor,
+        now: Timestamp,
+    ) -> Result<Self, OpenError> {
+        let installation = Self::prepare(Config::load(path)?, clock).await?.acting_as(actor);
         installation.store.require_migrated().await?;
         installation.apply(now).await?;
         Ok(installation)
@@ -160,14 +180,29 @@ impl Installation {
         Ok(Self { config, store, rules, templates, keys, clock })
     }
 
+    /// The same installation, on which somebody acts: the trace names them.
+    #[must_use]
+    pub fn acting_as(mut self, actor: Actor) -> Self {
+        self.store = self.store.acting_as(actor);
+        self
+    }
+
     /// Brings the tables to this version's form and applies the file's sources and lists; gives how
     /// many steps were taken.
     ///
     /// # Errors
     /// [`OpenError`], with a hint.
     pub async fn migrate(&self) -> Result<usize, OpenError> {
+        let now = self.clock.now();
         let steps = self.store.migrate().await?;
-        self.apply(self.clock.now()).await?;
+        if steps > 0 {
+            // A step commits by itself, so this can only follow it.
+            let mut tx = self.store.write().await?;
+            let after = serde_json::json!(TracedSteps { steps });
+            tx.trace("installation.migrated", INSTALLATION, None, Some(after), now).await?;
+            tx.commit().await?;
+        }
+        self.apply(now).await?;
         Ok(steps)
     }
 
@@ -184,6 +219,10 @@ impl Installation {
             _ => {}
         }
         let mut tx = self.store.write().await?;
+        // Another process may have been faster.
+        if tx.hold_marks().await?.is_some_and(|marks| marks == wanted) {
+            return Ok(());
+        }
         self.apply_sources(&mut tx, now).await?;
         self.apply_lists(&mut tx, now).await?;
         tx.set_marks(&wanted, now).await?;
@@ -201,13 +240,13 @@ impl Installation {
         let named = &self.config.sources;
         for held in tx.sources().await? {
             if held.from_file && !named.iter().any(|source| source.id == held.id) {
-                tx.remove_source(&held.id, now).await?;
+                ingest::end_source(tx, &held.id, now).await?;
             }
         }
         for source in named {
             let settings = serde_json::to_string(&source.settings)
                 .expect("settings that were read from text can be written to text");
-            tx.upsert_source(&source.id, source.url.as_str(), &settings, true).await?;
+            ingest::keep_source(tx, &source.id, &source.url, &settings, true, now).await?;
         }
         Ok(())
     }
@@ -216,7 +255,7 @@ impl Installation {
         let named = &self.config.lists;
         for held in tx.lists().await? {
             if held.from_file && !named.iter().any(|list| list.id == held.id) {
-                tx.remove_list(&held.id, now).await?;
+                editions::end_list(tx, &held.id, now).await?;
             }
         }
         for list in named {
@@ -229,32 +268,12 @@ impl Installation {
                 approval: list.approval,
                 from_file: true,
             };
-            tx.upsert_list(&row, now).await?;
-            let wanted: Vec<Option<&str>> = if list.sources.is_empty() {
-                vec![None]
-            } else {
-                list.sources.iter().map(|source| Some(source.as_str())).collect()
-            };
-            let carried = tx.carried(&list.id).await?;
-            let carried: Vec<Option<&str>> = carried
-                .iter()
-                .filter(|held| held.until.is_none())
-                .map(|held| held.source.as_deref())
-                .collect();
-            for source in carried.iter().filter(|source| !wanted.contains(source)) {
-                tx.carry_no_more(&list.id, *source).await?;
-            }
-            for source in wanted.iter().filter(|source| !carried.contains(source)) {
-                tx.carry(&list.id, *source).await?;
-            }
-            for (cadence, schedule) in &list.cadences {
-                tx.upsert_cadence(&list.id, cadence, &schedule.to_string(), now).await?;
-            }
-            for held in tx.cadences().await? {
-                if held.list_id == list.id && !list.cadences.contains_key(&held.cadence) {
-                    tx.remove_cadence(&held.list_id, &held.cadence, now).await?;
-                }
-            }
+            let cadences = list.cadences.iter();
+            let cadences =
+                cadences.map(|(cadence, schedule)| (cadence.clone(), schedule.to_string()));
+            let sources = list.sources.clone();
+            let wanted = WantedList { row, sources, cadences: cadences.collect() };
+            editions::keep_list(tx, &wanted, now).await?;
         }
         Ok(())
     }

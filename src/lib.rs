@@ -10,20 +10,24 @@
 //! - [`delivery`] is the outbox and the only room that knows SMTP.
 //! - [`audience`] holds subscribers, subscriptions, consent, suppressions and tokens.
 //! - [`store`] is beneath: statements and transactions. Nothing above it knows which database.
-//! - [`installation`] opens what a configuration names, [`round`] lets the rooms work once.
+//! - [`installation`] opens what a configuration names, [`round`] lets the rooms work once, and
+//!   [`daemon`] lets them work on and on.
 //! - [`web`], [`cli`] and [`demo`] stand on top and hold no rules of their own.
-//! - [`model`] has the words that all rooms share, [`clock`] the time, [`config`] the settings.
+//! - [`model`] has the words that all rooms share, [`clock`] the time, [`config`] the settings,
+//!   [`pause`] how long to wait after a failure.
 
 pub mod audience;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod daemon;
 pub mod delivery;
 pub mod demo;
 pub mod editions;
 pub mod ingest;
 pub mod installation;
 pub mod model;
+pub mod pause;
 pub mod rendering;
 pub mod round;
 pub mod store;

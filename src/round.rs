@@ -3,16 +3,19 @@
 
 use std::sync::Arc;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use serde::Serialize;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::{ConfigError, EVERY_SECONDS_DEFAULT, SourceSettings};
 use crate::delivery::smtp::{InvalidRelay, Relay, StageLimits};
-use crate::delivery::{Delivered, Delivery, DeliveryError, Totals};
+use crate::delivery::{Delivered, Delivery, DeliveryError, Run, Totals, Until};
 use crate::editions::PlanError;
 use crate::ingest::{
-    FetchError, FetchRequest, Fetched, Fetcher, NewItem, ReadError, TakenIn, Validators, read,
-    take_in,
+    FETCH_SECONDS_MAX, FetchError, FetchRequest, Fetched, Fetcher, NewItem, ReadError, TakenIn,
+    Validators, read, take_in,
 };
 use crate::installation::Installation;
 use crate::model::{SourceId, Timestamp};
@@ -21,6 +24,9 @@ use crate::topics::ItemText;
 
 /// How many sources are fetched at once.
 pub const SOURCES_AT_ONCE: usize = 8;
+/// How long a source is claimed by whoever polls it, in seconds: what a fetch takes at most, and
+/// time to read it and take it in.
+pub const CLAIM_SECONDS: i64 = FETCH_SECONDS_MAX.cast_signed() + 30;
 
 /// What a poll came to.
 #[derive(Clone, Debug, Serialize)]
@@ -108,7 +114,7 @@ enum SourceError {
     Store(#[from] StoreError),
 }
 
-/// Polls every source that is due; `only` one, due or not.
+/// Polls every source that is due; `only` one, due or not, claimed by somebody else or not.
 ///
 /// # Errors
 /// Where the database fails. A source that fails is a line of the report, and is polled again
@@ -117,24 +123,107 @@ pub async fn poll(
     installation: &Installation,
     only: Option<&SourceId>,
 ) -> Result<Vec<Polled>, RoundError> {
-    let now = installation.clock.now();
-    let sources = installation.store.read().await?.sources().await?;
-    let due: Vec<SourceRow> = sources
-        .into_iter()
-        .filter(|source| match only {
-            Some(id) => source.id == *id,
-            None => source.next_poll_at <= now,
-        })
-        .collect();
     let fetcher = installation.fetcher()?;
-    let mut polled = Vec::with_capacity(due.len());
-    for group in due.chunks(SOURCES_AT_ONCE) {
-        let polls = group.iter().map(|source| poll_one(installation, &fetcher, source));
-        for done in futures_util::future::join_all(polls).await {
-            polled.push(done?);
+    let Some(id) = only else {
+        let _polling = installation.store.lock_polling().await?;
+        let mut polled = Vec::new();
+        poll_due(installation, &fetcher, &CancellationToken::new(), |poll| polled.push(poll))
+            .await?;
+        polled.sort_by(|a, b| a.source.cmp(&b.source));
+        return Ok(polled);
+    };
+    let sources = installation.store.read().await?.sources().await?;
+    match sources.iter().find(|source| source.id == *id) {
+        None => Ok(Vec::new()),
+        Some(source) => Ok(vec![poll_one(installation, &fetcher, source).await?]),
+    }
+}
+
+/// Polls every source that is due and that nobody else polls, [`SOURCES_AT_ONCE`] at once, and
+/// gives each poll to `seen` when it is done. Stopped, it gives up what it fetches; what was taken
+/// in stays. The caller holds the lock of those who poll.
+///
+/// # Errors
+/// Where the database fails, after the polls that were under way.
+pub async fn poll_due(
+    installation: &Installation,
+    fetcher: &Fetcher,
+    stop: &CancellationToken,
+    mut seen: impl FnMut(Polled),
+) -> Result<(), RoundError> {
+    let mut under_way = FuturesUnordered::new();
+    let mut claimed: Vec<(SourceId, Timestamp)> = Vec::new();
+    let mut failed = None;
+    loop {
+        if failed.is_none() && !stop.is_cancelled() {
+            let room = SOURCES_AT_ONCE - under_way.len();
+            match claim(installation, room).await {
+                Ok((sources, until)) => {
+                    for source in sources {
+                        claimed.push((source.id.clone(), until));
+                        under_way.push(async move {
+                            let polled = poll_one(installation, fetcher, &source).await;
+                            (source.id, polled)
+                        });
+                    }
+                }
+                Err(error) => failed = Some(error),
+            }
+        }
+        let done = tokio::select! {
+            biased;
+            () = stop.cancelled() => None,
+            done = under_way.next() => done,
+        };
+        let Some((source, done)) = done else { break };
+        match done {
+            Ok(polled) => {
+                claimed.retain(|(id, _)| *id != source);
+                seen(polled);
+            }
+            Err(error) => failed = failed.or(Some(error)),
         }
     }
-    Ok(polled)
+    drop(under_way);
+    if !claimed.is_empty() {
+        let released = release(installation, &claimed).await;
+        failed = failed.or(released.err());
+    }
+    failed.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// Claims sources that are due, at most so many; gives them and until when they are claimed.
+async fn claim(
+    installation: &Installation,
+    room: usize,
+) -> Result<(Vec<SourceRow>, Timestamp), StoreError> {
+    let now = installation.clock.now();
+    let until = now.plus(CLAIM_SECONDS);
+    if room == 0 {
+        return Ok((Vec::new(), until));
+    }
+    // Nearly always nothing is due: that is seen without waiting for those who write.
+    let next = installation.store.read().await?.next_poll(now).await?;
+    if next.is_none_or(|next| next > now) {
+        return Ok((Vec::new(), until));
+    }
+    let mut tx = installation.store.write().await?;
+    let room = i64::try_from(room).unwrap_or(i64::MAX);
+    let sources = tx.claim_sources(now, until, room).await?;
+    tx.commit().await?;
+    Ok((sources, until))
+}
+
+/// Gives back what was claimed and not polled.
+async fn release(
+    installation: &Installation,
+    claimed: &[(SourceId, Timestamp)],
+) -> Result<(), StoreError> {
+    let mut tx = installation.store.write().await?;
+    for (source, until) in claimed {
+        tx.release_source(source, *until).await?;
+    }
+    tx.commit().await
 }
 
 async fn poll_one(
@@ -160,10 +249,12 @@ async fn poll_one(
         Err(error) => {
             let now = installation.clock.now();
             let text = error.to_string();
-            let next = next_poll(source, now, source.failures + 1);
             let mut tx = installation.store.write().await?;
-            tx.record_poll_failure(&source.id, now, next, &text).await?;
-            tx.commit().await?;
+            if let Some(source) = still(&mut tx, source).await? {
+                let next = next_poll(&source, now, source.failures + 1);
+                tx.record_poll_failure(&source.id, now, next, &text).await?;
+                tx.commit().await?;
+            }
             polled.error = Some(text);
         }
     }
@@ -186,7 +277,6 @@ async fn try_poll(
     };
     let fetched = fetcher.fetch(&request).await?;
     let now = installation.clock.now();
-    let next = next_poll(source, now, 0);
     let (bytes, content_type, base, validators) = match fetched {
         Fetched::Body { bytes, content_type, base, etag, last_modified, .. } => {
             (bytes, content_type, base, Validators { etag, last_modified })
@@ -194,7 +284,7 @@ async fn try_poll(
         Fetched::NotModified { etag, last_modified } => {
             let etag = etag.or_else(|| source.etag.clone());
             let last_modified = last_modified.or_else(|| source.last_modified.clone());
-            not_modified(installation, source, &Validators { etag, last_modified }, next).await?;
+            not_modified(installation, source, &Validators { etag, last_modified }).await?;
             return Ok(TakenIn::default());
         }
     };
@@ -207,23 +297,34 @@ async fn try_poll(
     .await??;
     polled.warnings.clone_from(&reading.warnings);
     let mut tx = installation.store.write().await?;
-    let taken = take_in(&mut tx, source, &reading, &validators, now, next).await?;
-    tell(&mut tx, installation, source, &taken, now).await?;
+    let Some(source) = still(&mut tx, source).await? else { return Ok(TakenIn::default()) };
+    let next = next_poll(&source, now, 0);
+    let taken = take_in(&mut tx, &source, &reading, &validators, now, next).await?;
+    tell(&mut tx, installation, &source, &taken, now).await?;
     tx.commit().await?;
     Ok(taken)
+}
+
+/// The source as it is now, locked until the transaction ends, so that of two polls of it the
+/// second knows what the first took in; none where it was removed or has moved since it was
+/// fetched: then the answer is another's.
+async fn still(tx: &mut Tx<'_>, fetched: &SourceRow) -> Result<Option<SourceRow>, StoreError> {
+    let source = tx.lock_source(&fetched.id).await?;
+    Ok(source.filter(|source| source.url == fetched.url))
 }
 
 async fn not_modified(
     installation: &Installation,
     source: &SourceRow,
     validators: &Validators,
-    next: Timestamp,
 ) -> Result<(), StoreError> {
+    let now = installation.clock.now();
     let mut tx = installation.store.write().await?;
+    let Some(source) = still(&mut tx, source).await? else { return Ok(()) };
     tx.record_poll(&crate::store::PollRow {
         source: &source.id,
-        now: installation.clock.now(),
-        next,
+        now,
+        next: next_poll(&source, now, 0),
         etag: validators.etag.as_deref(),
         last_modified: validators.last_modified.as_deref(),
         title: None,
@@ -269,6 +370,15 @@ fn next_poll(source: &SourceRow, now: Timestamp, failures: i64) -> Timestamp {
     now.plus((every << doublings).min(FAILING_SECONDS_MAX.max(every)))
 }
 
+/// When the next source is due.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn next_poll_at(installation: &Installation) -> Result<Option<Timestamp>, RoundError> {
+    let now = installation.clock.now();
+    Ok(installation.store.read().await?.next_poll(now).await?)
+}
+
 /// Plans every edition that is due.
 ///
 /// # Errors
@@ -286,10 +396,19 @@ pub async fn deliver(
     until_empty: bool,
     progress: watch::Sender<Totals>,
 ) -> Result<Delivered, RoundError> {
+    let until = if until_empty { Until::Empty } else { Until::Tried };
+    Ok(delivery(installation)?.run(&Run::of(until, progress)).await?)
+}
+
+/// What delivers, by the settings.
+///
+/// # Errors
+/// Where the relay's settings cannot be used.
+pub fn delivery(installation: &Installation) -> Result<Delivery, RoundError> {
     let smtp = installation.config.require_smtp()?;
     let host = host_name(installation);
     let relay = Relay::new(smtp, host, StageLimits::default())?;
-    let delivery = Delivery {
+    Ok(Delivery {
         store: installation.store.clone(),
         keys: installation.keys.clone(),
         zone: installation.config.site.timezone,
@@ -297,8 +416,8 @@ pub async fn deliver(
         relay: Arc::new(relay),
         connections: smtp.connections,
         messages_per_second: smtp.messages_per_second,
-    };
-    Ok(delivery.run(until_empty, progress).await?)
+        lease_seconds: installation.config.delivery.lease_seconds,
+    })
 }
 
 /// The name said in EHLO: the host of the site's pages (RFC 5321 4.1.4 asks for the machine's own

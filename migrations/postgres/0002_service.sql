@@ -55,6 +55,10 @@ CREATE TABLE edition_sum (
     PRIMARY KEY (edition_id, state)
 );
 
+-- Variants go when their edition is archived. A foreign key would look for each of them in all
+-- groups and all messages there are.
+ALTER TABLE edition_group DROP CONSTRAINT edition_group_variant_id_fkey;
+
 -- delivery ----------------------------------------------------------------------------------
 
 -- A mail that is of no edition: a confirmation, a link to one's preferences. Its purpose makes it
@@ -72,6 +76,7 @@ CREATE TABLE notice (
 );
 
 -- A message is of an edition or is a notice.
+ALTER TABLE message DROP CONSTRAINT message_variant_id_fkey;
 ALTER TABLE message ADD COLUMN notice_id BIGINT UNIQUE REFERENCES notice (id);
 ALTER TABLE message ALTER COLUMN edition_id DROP NOT NULL;
 ALTER TABLE message ALTER COLUMN subscription_id DROP NOT NULL;
@@ -84,6 +89,10 @@ ALTER TABLE message ADD CHECK (edition_id IS NULL OR (subscription_id IS NOT NUL
 
 CREATE INDEX message_notice_due ON message (next_try_at, id)
     WHERE edition_id IS NULL AND state IN ('queued', 'deferred');
+
+-- The few that nobody knows the end of.
+CREATE INDEX attempt_in_doubt ON attempt (message_id, number) WHERE outcome = 'in_doubt';
+
 -- the trace ---------------------------------------------------------------------------------
 
 -- Who did what to what, before and after without personal values, and from where. Only ever added.

@@ -55,6 +55,21 @@ CREATE TABLE edition_sum (
     PRIMARY KEY (edition_id, state)
 );
 
+-- Variants go when their edition is archived. A foreign key would look for each of them in all
+-- groups and all messages there are.
+ALTER TABLE edition_group RENAME TO edition_group_before;
+CREATE TABLE edition_group (
+    edition_id INTEGER NOT NULL REFERENCES edition (id),
+    profile_id INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    words TEXT NOT NULL,
+    variant_id INTEGER,
+    PRIMARY KEY (edition_id, profile_id, since, words)
+);
+INSERT INTO edition_group (edition_id, profile_id, since, words, variant_id)
+    SELECT edition_id, profile_id, since, words, variant_id FROM edition_group_before;
+DROP TABLE edition_group_before;
+
 -- delivery ----------------------------------------------------------------------------------
 
 -- A mail that is of no edition: a confirmation, a link to one's preferences. Its purpose makes it
@@ -86,7 +101,7 @@ CREATE TABLE message (
     subscriber_id INTEGER NOT NULL,
     subscription_id INTEGER,
     profile_id INTEGER,
-    variant_id INTEGER REFERENCES variant (id),
+    variant_id INTEGER,
     window_start INTEGER,
     state TEXT NOT NULL CHECK (state IN ('waiting', 'queued', 'sending', 'deferred', 'accepted',
         'failed', 'expired', 'cancelled', 'in_doubt', 'held', 'dropped')),
@@ -139,6 +154,9 @@ CREATE INDEX message_notice_due ON message (next_try_at, id)
     WHERE edition_id IS NULL AND state IN ('queued', 'deferred');
 CREATE INDEX message_under_way ON message (worker_id) WHERE state = 'sending';
 CREATE INDEX message_by_subscriber ON message (subscriber_id, id);
+
+-- The few that nobody knows the end of.
+CREATE INDEX attempt_in_doubt ON attempt (message_id, number) WHERE outcome = 'in_doubt';
 
 -- the trace ---------------------------------------------------------------------------------
 

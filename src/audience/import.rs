@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
+use data_encoding::HEXLOWER;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::model::{CadenceId, Language, ListId, PlaceId, Timestamp, TopicId};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, TraceSubject, Tx};
 
 use super::subscriptions::{Consent, Joined, Joining, Preferences, join};
+use super::traced::{TracedImport, form, free_text};
 use super::{EmailAddress, Keys, NAME_CHARS_MAX};
 
 /// Rows of one transaction: between two of them pages can write too.
@@ -117,6 +120,18 @@ struct Wanted {
     preferences: Preferences,
 }
 
+impl Wanted {
+    fn joining<'a>(&'a self, settings: &ImportSettings<'a>) -> Joining<'a> {
+        Joining {
+            address: &self.address,
+            name: self.name.as_deref(),
+            list: settings.list,
+            wanted: &self.preferences,
+            consent: Consent { way: "import", proof: settings.consent, text_version: None },
+        }
+    }
+}
+
 /// Reads a CSV file (comma or semicolon, UTF-8, a header line) and subscribes its addresses. Run
 /// twice, it changes nothing the second time; killed half-way, what was written stays and a second
 /// run writes the rest. `progress` is told the rows done.
@@ -132,6 +147,7 @@ pub async fn import(
     mut progress: impl FnMut(u64),
 ) -> Result<ImportReport, ImportError> {
     let text = read_file(file)?;
+    let digest = HEXLOWER.encode(&Sha256::digest(&text));
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter(text))
@@ -173,15 +189,11 @@ pub async fn import(
                 report.refuse(line, "the address stands on an earlier line too".to_owned());
                 continue;
             }
-            let joining = Joining {
-                address: &wanted.address,
-                name: wanted.name.as_deref(),
-                list: settings.list,
-                wanted: &wanted.preferences,
-                consent: Consent { way: "import", proof: settings.consent, text_version: None },
-            };
-            let joined = join(&mut tx, keys, &joining, now).await?;
+            let joined = join(&mut tx, keys, &wanted.joining(settings), now).await?;
             report.count(joined, line);
+        }
+        if !more {
+            trace_import(&mut tx, settings, &report, digest.clone(), now).await?;
         }
         // A dry run does the same work and lets the transaction go.
         if !settings.dry_run {
@@ -190,6 +202,25 @@ pub async fn import(
         progress(report.rows);
     }
     Ok(report)
+}
+
+/// Adds the line of an import, with its last rows: each subscription has had its own. One that
+/// changed nothing has none.
+async fn trace_import(
+    tx: &mut Tx<'_>,
+    settings: &ImportSettings<'_>,
+    report: &ImportReport,
+    file_sha256: String,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let ImportReport { rows, imported, updated, unchanged, refused_rows: refused, .. } = *report;
+    if imported + updated == 0 {
+        return Ok(());
+    }
+    let consent = free_text(settings.consent);
+    let line = TracedImport { file_sha256, rows, imported, updated, unchanged, refused, consent };
+    let subject = TraceSubject { kind: "list", id: settings.list.as_str() };
+    tx.trace("subscribers.imported", subject, None, Some(form(line)), now).await
 }
 
 fn read_file(file: impl Read) -> Result<Vec<u8>, ImportError> {

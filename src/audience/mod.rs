@@ -14,6 +14,7 @@ mod notices;
 mod own;
 mod sign_up;
 mod subscriptions;
+mod traced;
 
 pub use address::{ADDRESS_OCTETS_MAX, EmailAddress, InvalidAddress, Mailbox, NAME_CHARS_MAX};
 pub use erasing::{erase, suppress, unsuppress};
@@ -32,3 +33,4 @@ pub use subscriptions::{
     ACTIVE, Consent, ENDED, Joined, Joining, PAUSED, Preferences, join, leave, pause, public_id,
     told_so_far,
 };
+pub use traced::{TRACED_TEXT_CHARS_MAX, trace_of_person};

@@ -168,6 +168,8 @@ impl Reception<'_> {
         let held = tx.subscriptions_of(subscriber).await?.into_iter();
         let held = held.filter(|held| held.state != ENDED);
         let held = held.into_iter().find(|held| public_id(held.id) == subscription);
+        let Some(found) = held else { return Ok(Granted::Over) };
+        let held = tx.hold_subscription(found.id).await?.filter(|held| held.state != ENDED);
         let Some(held) = held else { return Ok(Granted::Over) };
         match wish {
             Wish::Leave => {

@@ -14,6 +14,7 @@ use crate::store::{
 use super::limits::{DAY_SECONDS, admit_form, admit_mail};
 use super::notices::{AskError, Asked, REPEAT_SECONDS, Reception, SIGN_UP_DAYS};
 use super::subscriptions::{self, Consent, ENDED, Joined, Joining, Preferences};
+use super::traced::{TracedSubscription, trace_subscription};
 use super::{EmailAddress, public_id};
 
 /// Octets of the hash that names a wording.
@@ -360,19 +361,16 @@ async fn come_back(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let profile = tx.intern_profile(&wanted.profile()).await?;
+    let Some(held) = tx.hold_subscription(held.id).await? else { return Ok(()) };
+    let words = tx.words_of(held.id).await?.len();
+    let before = TracedSubscription::of(tx, &held, words).await?;
     if tx.come_back(held.id, &wanted.cadence, profile, now).await? {
         tx.follow_words(held.id, &wanted.words).await?;
-        let id = public_id(held.id);
-        let subject = TraceSubject { kind: "subscription", id: &id };
-        let before = json!({ "state": held.state, "cadence": held.cadence });
-        let after = json!({
-            "state": subscriptions::ACTIVE,
-            "cadence": wanted.cadence,
-            "topics": wanted.topics,
-            "places": wanted.places,
-            "language": wanted.language,
-        });
-        tx.trace("subscription.returned", subject, Some(before), Some(after), now).await?;
+        let (cadence, state) = (wanted.cadence.clone(), subscriptions::ACTIVE.to_owned());
+        let back = StoredSubscription { cadence, profile, state, ..(*held).clone() };
+        let after = TracedSubscription::of(tx, &back, wanted.words.len()).await?;
+        let (before, after) = (Some(before), Some(after));
+        trace_subscription(tx, "subscription.returned", held.id, before, after, now).await?;
     }
     Ok(())
 }

@@ -3,9 +3,13 @@
 
 use crate::model::{CadenceId, Language, ListId, PlaceId, Timestamp, TopicId};
 use crate::store::{
-    CadenceRow, NewSubscription, Profile, Store, StoreError, StoredSubscription, Subject, Tx,
+    CadenceRow, HeldSubscription, NewSubscription, Profile, Store, StoreError, StoredSubscription,
+    Subject, Tx,
 };
 
+use super::traced::{
+    TracedConsent, TracedName, TracedSubscription, form, trace_subscriber, trace_subscription,
+};
 use super::{EmailAddress, Keys};
 
 /// Subscriptions that take part in editions.
@@ -105,34 +109,19 @@ pub async fn join(
     joining: &Joining<'_>,
     now: Timestamp,
 ) -> Result<Joined, StoreError> {
-    let Joining { address, name, list, wanted, consent } = *joining;
+    let Joining { address, name, list, wanted, .. } = *joining;
     let hash = keys.address_hash(address);
     if tx.suppression(&hash).await?.is_some() {
         return Ok(Joined::Suppressed);
     }
-    let subject = match tx.subject_by_hash(&hash).await? {
-        Some(subject) => subject,
-        None => {
-            let subject = Subject {
-                id: random_id(),
-                address: Some(address.to_string()),
-                name: name.map(str::to_owned),
-            };
-            tx.insert_subject(&subject, &hash, now).await?;
-            subject
-        }
-    };
+    let subject = subject(tx, &hash, address, name, now).await?;
     let profile = tx.intern_profile(&wanted.profile()).await?;
-    let Some(held) = tx.subscription(subject.id, list).await? else {
-        let new = NewSubscription {
-            subscriber: subject.id,
-            list: list.clone(),
-            cadence: wanted.cadence.clone(),
-            profile,
-        };
-        let id = tx.insert_subscription(&new, now).await?;
-        tx.follow_words(id, &wanted.words).await?;
-        tx.agree(id, &consent.given(now)).await?;
+    let held = match tx.subscription(subject.id, list).await? {
+        Some(found) => tx.hold_subscription(found.id).await?,
+        None => None,
+    };
+    let Some(held) = held else {
+        subscribe(tx, subject.id, profile, joining, now).await?;
         return Ok(Joined::New);
     };
     if held.state == ENDED {
@@ -140,7 +129,10 @@ pub async fn join(
     }
     let renamed = name.is_some() && name != subject.name.as_deref();
     if let Some(name) = name.filter(|_| renamed) {
+        let before = TracedName { named: subject.name.is_some() };
+        let lines = (Some(form(before)), Some(form(TracedName { named: true })));
         tx.name_subject(subject.id, name).await?;
+        trace_subscriber(tx, "subscriber.named", subject.id, lines, now).await?;
     }
     let held_words = tx.words_of(held.id).await?;
     let same_words =
@@ -149,10 +141,65 @@ pub async fn join(
         return Ok(if renamed { Joined::Changed } else { Joined::Unchanged });
     }
     let cadence = wanted.cadence.clone();
-    let changed = StoredSubscription { profile, cadence, ..held.clone() };
-    change(tx, &held, changed, now).await?;
-    tx.follow_words(held.id, &wanted.words).await?;
+    let changed = StoredSubscription { profile, cadence, ..(*held).clone() };
+    change(tx, &held, changed, Some(&wanted.words), now).await?;
     Ok(Joined::Changed)
+}
+
+/// The subscriber with an address, made where there is none, and held.
+async fn subject(
+    tx: &mut Tx<'_>,
+    hash: &str,
+    address: &EmailAddress,
+    name: Option<&str>,
+    now: Timestamp,
+) -> Result<Subject, StoreError> {
+    loop {
+        if let Some(subject) = tx.hold_subject(hash).await? {
+            return Ok(subject);
+        }
+        let subject = Subject {
+            id: random_id(),
+            address: Some(address.to_string()),
+            name: name.map(str::to_owned),
+        };
+        if tx.insert_subject(&subject, hash, now).await? {
+            return Ok(subject);
+        }
+        // Somebody else has just made it.
+    }
+}
+
+/// Makes a subscription where there was none.
+async fn subscribe(
+    tx: &mut Tx<'_>,
+    subscriber: i64,
+    profile: i64,
+    joining: &Joining<'_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Joining { list, wanted, consent, .. } = *joining;
+    let cadence = wanted.cadence.clone();
+    let new = NewSubscription { subscriber, list: list.clone(), cadence, profile };
+    let id = tx.insert_subscription(&new, now).await?;
+    tx.follow_words(id, &wanted.words).await?;
+    tx.agree(id, &consent.given(now)).await?;
+    let NewSubscription { subscriber, list, cadence, profile } = new;
+    let made = StoredSubscription {
+        id,
+        subscriber,
+        list,
+        cadence,
+        profile,
+        state: ACTIVE.to_owned(),
+        cursor: None,
+        joined_position: 0,
+        created_at: now,
+    };
+    let text_version = consent.text_version.map(str::to_owned);
+    let agreed = TracedConsent { way: consent.way.to_owned(), text_version };
+    let after = TracedSubscription::new(&made, wanted.profile(), wanted.words.len()).agreed(agreed);
+    trace_subscription(tx, "subscription.joined", id, None, Some(after), now).await
 }
 
 /// Ends a subscription; gives whether it was one that could be ended.
@@ -161,12 +208,12 @@ pub async fn join(
 /// Where the database fails.
 pub async fn leave(store: &Store, subscription: i64, now: Timestamp) -> Result<bool, StoreError> {
     let mut tx = store.write().await?;
-    let Some(held) = tx.subscription_by_id(subscription).await? else {
+    let Some(held) = tx.hold_subscription(subscription).await? else {
         return Ok(false);
     };
     if held.state != ENDED {
-        let changed = StoredSubscription { state: ENDED.to_owned(), ..held.clone() };
-        change(&mut tx, &held, changed, now).await?;
+        let changed = StoredSubscription { state: ENDED.to_owned(), ..(*held).clone() };
+        change(&mut tx, &held, changed, None, now).await?;
         tx.commit().await?;
     }
     Ok(true)
@@ -178,22 +225,24 @@ pub async fn leave(store: &Store, subscription: i64, now: Timestamp) -> Result<b
 /// Where the database fails.
 pub async fn pause(
     tx: &mut Tx<'_>,
-    held: &StoredSubscription,
+    held: &HeldSubscription,
     paused: bool,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let state = if paused { PAUSED } else { ACTIVE };
-    let changed = StoredSubscription { state: state.to_owned(), ..held.clone() };
-    change(tx, held, changed, now).await
+    let changed = StoredSubscription { state: state.to_owned(), ..(**held).clone() };
+    change(tx, held, changed, None, now).await
 }
 
-/// The one way in which a subscription changes. Its cursor is pinned where it has been told so far;
+/// The one way in which a subscription changes, and the words that it follows where they are given.
+/// Its cursor is pinned where it has been told so far;
 /// a message of its own that still waits for approval is cancelled when it pauses, leaves or
 /// changes cadence, and then it has been told up to the start of that message's window.
 pub(super) async fn change(
     tx: &mut Tx<'_>,
-    held: &StoredSubscription,
+    held: &HeldSubscription,
     mut changed: StoredSubscription,
+    words: Option<&[(String, String)]>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let mut told = match tx.cadence(&held.list, &held.cadence).await? {
@@ -208,7 +257,27 @@ pub(super) async fn change(
         }
     }
     changed.cursor = Some(told);
-    tx.change_subscription(&changed, now).await
+    tx.change_subscription(&changed, now).await?;
+    let followed = tx.words_of(held.id).await?;
+    let words = words.unwrap_or(&followed);
+    let others = !followed.iter().map(|(key, _)| key).eq(words.iter().map(|(key, _)| key));
+    if others {
+        tx.follow_words(held.id, words).await?;
+    }
+    let before = TracedSubscription::of(tx, held, followed.len()).await?;
+    let after = TracedSubscription::of(tx, &changed, words.len()).await?;
+    // A pin alone is nothing that anybody asked for; other words are, as many as they may be.
+    if before == after && !others {
+        return Ok(());
+    }
+    let action = match (held.state.as_str(), changed.state.as_str()) {
+        (before, after) if before == after => "subscription.changed",
+        (_, ENDED) => "subscription.left",
+        (_, PAUSED) => "subscription.paused",
+        (ENDED, _) => "subscription.returned",
+        _ => "subscription.resumed",
+    };
+    trace_subscription(tx, action, held.id, Some(before), Some(after), now).await
 }
 
 /// A random id of 63 bits: what other tables call a subscriber. It says nothing of its person.

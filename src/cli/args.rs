@@ -3,8 +3,10 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use clap::{Parser, Subcommand};
 
+use crate::daemon::Part;
 use crate::ingest::SourceKind;
 use crate::model::{CadenceId, ListId, SourceId, Timestamp};
 use crate::store::MessageState;
@@ -38,6 +40,8 @@ pub enum Command {
     Migrate(Json),
     /// Poll what is due, plan what is due, deliver what is due, and end
     Once(Json),
+    /// Do all of it on and on, and serve the pages, until SIGTERM
+    Serve(Serve),
     /// Look at sources: try one, list, add, remove, poll
     #[command(subcommand)]
     Source(Source),
@@ -59,6 +63,11 @@ pub enum Command {
     /// Look at messages, send them again, drop them
     #[command(subcommand)]
     Messages(Messages),
+    /// Archive old editions
+    #[command(subcommand)]
+    Editions(Editions),
+    /// Show who did what, the newest first
+    Trace(Trace),
 }
 
 /// A command whose only option is its output.
@@ -106,6 +115,14 @@ pub struct Check {
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
+}
+
+/// `serve`
+#[derive(Debug, clap::Args)]
+pub struct Serve {
+    /// Only these parts, with commas between: ingest, editions, delivery, web
+    #[arg(long, value_name = "PARTS", value_delimiter = ',')]
+    pub only: Vec<Part>,
 }
 
 /// `source …`
@@ -239,6 +256,9 @@ pub enum Subscribers {
         /// Why
         #[arg(long)]
         reason: String,
+        /// Who wants it
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
     },
     /// Never write to an address again
     Suppress {
@@ -247,14 +267,20 @@ pub enum Subscribers {
         /// Why
         #[arg(long)]
         reason: String,
+        /// Who wants it
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
     },
     /// Let an address be written to again
     Unsuppress {
         /// The address
         email: String,
-        /// Why
+        /// Why; it stays in the trace for good, so name nobody
         #[arg(long)]
         reason: String,
+        /// Who wants it
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
     },
 }
 
@@ -381,6 +407,57 @@ pub enum Messages {
         #[arg(long, value_name = "NAME")]
         by: String,
     },
+}
+
+/// `editions …`
+#[derive(Debug, Subcommand)]
+pub enum Editions {
+    /// Take the messages of old editions out of the database, and keep their sums
+    ///
+    /// Editions of which something is under way or held stay, and so do those of the last 7 days.
+    Archive {
+        /// Editions with a slot before this day, such as 2026-09-01
+        #[arg(long, value_name = "DATE", value_parser = date)]
+        before: NaiveDate,
+        /// Write the messages and their attempts into this new file first, as JSON Lines
+        #[arg(long, value_name = "FILE.jsonl")]
+        out: Option<PathBuf>,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `trace`
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("about"))]
+pub struct Trace {
+    /// Only what was done to this address and its subscriptions
+    #[arg(long, value_name = "EMAIL", group = "about")]
+    pub subscriber: Option<String>,
+    /// Only what was done to this list
+    #[arg(long, value_name = "ID", group = "about")]
+    pub list: Option<ListId>,
+    /// Only what was done to this source
+    #[arg(long, value_name = "ID", group = "about")]
+    pub source: Option<SourceId>,
+    /// Only what was done to this edition
+    #[arg(long, value_name = "ID", group = "about")]
+    pub edition: Option<i64>,
+    /// Only what was done to this message
+    #[arg(long, value_name = "ID", group = "about")]
+    pub message: Option<i64>,
+    /// The most lines
+    #[arg(long, default_value_t = 100, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub limit: u32,
+    /// Print JSON Lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn date(text: &str) -> Result<NaiveDate, String> {
+    text.parse().map_err(|error| format!("{error}; write it as 2026-09-01"))
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::output::{print, print_json, table};
 use super::subscribers::{address, cadences_of};
-use super::{CliError, Context, args};
+use super::{CliError, Context, acting, args};
 use crate::audience::Mailbox;
 use crate::delivery::{Body, Own, Parcels, by_id, put_together};
 use crate::editions;
@@ -34,8 +34,12 @@ pub async fn run(context: &Context, command: args::Digest) -> Result<ExitCode, C
             preview(&installation, &list, &cadence, subscriber, &out).await
         }
         args::Digest::Run(args) => run_due(&installation, args.json).await,
-        args::Digest::Approve { edition, by } => approve(&installation, edition, &by).await,
+        args::Digest::Approve { edition, by } => {
+            let installation = installation.acting_as(acting::person(&by));
+            approve(&installation, edition, &by).await
+        }
         args::Digest::Refuse { edition, give_back, by, .. } => {
+            let installation = installation.acting_as(acting::person(&by));
             refuse(&installation, edition, give_back, &by).await
         }
     }

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use crate::audience::ImportError;
 use crate::config::ConfigError;
-use crate::delivery::DeliveryError;
+use crate::daemon::DaemonError;
+use crate::delivery::{ArchiveError, DecisionError, DeliveryError};
 use crate::editions::PlanError;
 use crate::ingest::{FetchError, ReadError};
 use crate::installation::OpenError;
@@ -117,6 +118,18 @@ impl From<StoreError> for CliError {
     }
 }
 
+impl From<DaemonError> for CliError {
+    fn from(error: DaemonError) -> Self {
+        match error {
+            DaemonError::Store(error) => error.into(),
+            DaemonError::Config(error) => error.into(),
+            error @ DaemonError::Unfinished(_) => {
+                Self::failed(chain(&error), "what was recorded stays; the next start goes on")
+            }
+        }
+    }
+}
+
 impl From<PlanError> for CliError {
     fn from(error: PlanError) -> Self {
         match error {
@@ -150,6 +163,37 @@ impl From<RoundError> for CliError {
                 chain(&error),
                 "look at [smtp] host and port, and whether the relay is up",
             ),
+        }
+    }
+}
+
+impl From<ArchiveError> for CliError {
+    fn from(error: ArchiveError) -> Self {
+        match error {
+            ArchiveError::Store(error) => error.into(),
+            ArchiveError::Unwritable { file, cause } => Self::unwritable(&file, cause),
+            error @ ArchiveError::TooRecent => Self::usage(
+                chain(&error),
+                "name an earlier day: the daily cap and mails that may be sent again need them",
+            ),
+            error @ ArchiveError::FileExists(_) => {
+                Self::usage(chain(&error), "name a new file; nothing was archived")
+            }
+        }
+    }
+}
+
+impl From<DecisionError> for CliError {
+    fn from(error: DecisionError) -> Self {
+        match error {
+            DecisionError::Store(error) => error.into(),
+            error @ DecisionError::NoMessage(_) => Self::usage(
+                chain(&error),
+                "`banditore messages list` shows what there is; archived ones are gone",
+            ),
+            error @ (DecisionError::State { .. } | DecisionError::Archived { .. }) => {
+                Self::failed(chain(&error), "nothing was changed; take it out of the list")
+            }
         }
     }
 }

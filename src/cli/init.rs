@@ -56,6 +56,7 @@ fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
 pub async fn migrate(context: &Context, args: &args::Json) -> Result<ExitCode, CliError> {
     let config = Config::load(context.config.as_deref())?;
     let installation = Installation::prepare(config, context.clock.clone()).await?;
+    let installation = installation.acting_as(context.actor.clone());
     let steps = installation.migrate().await?;
     if args.json {
         print_json(&json!({ "steps": steps }))?;

@@ -7,10 +7,9 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::output::{print, print_json_line};
-use super::{CliError, Context, args};
+use super::{CliError, Context, acting, args};
 use crate::audience::public_id;
-use crate::delivery::{message_id, notice_message_id};
-use crate::editions::DIGEST_LIFETIME_SECONDS;
+use crate::delivery::{self, Decision, message_id, notice_message_id};
 use crate::installation::Installation;
 use crate::store::{MessageState, Tx};
 
@@ -22,8 +21,10 @@ pub async fn run(context: &Context, command: args::Messages) -> Result<ExitCode,
     let installation = context.open().await?;
     match command {
         args::Messages::List { state, json } => list(&installation, state, json).await,
-        args::Messages::Resend { ids, by } => decide(&installation, &ids, &by, true).await,
-        args::Messages::Drop { ids, by } => decide(&installation, &ids, &by, false).await,
+        args::Messages::Resend { ids, by } => {
+            decide(installation, &ids, &by, Decision::Resend).await
+        }
+        args::Messages::Drop { ids, by } => decide(installation, &ids, &by, Decision::Drop).await,
     }
 }
 
@@ -123,44 +124,20 @@ async fn sender_of(tx: &mut Tx<'_>, edition: i64) -> Result<String, CliError> {
     Ok(tx.list(&edition.list_id).await?.map(|list| list.sender).unwrap_or_default())
 }
 
-/// Sends messages again, or drops them, because a named person wants it. All of them or none.
+/// Sends messages again, or drops them, because a named person wants it.
 async fn decide(
-    installation: &Installation,
+    installation: Installation,
     ids: &[i64],
     by: &str,
-    resend: bool,
+    decision: Decision,
 ) -> Result<ExitCode, CliError> {
+    let installation = installation.acting_as(acting::person(by));
     let now = installation.clock.now();
-    let mut tx = installation.store.write().await?;
-    for id in ids {
-        let (state, edition) = match (tx.message(*id).await?, tx.notice_message(*id).await?) {
-            (Some(message), _) => (message.state, Some(message.edition_id)),
-            (None, Some(notice)) => (notice.state, None),
-            (None, None) => {
-                let hint = "`banditore messages list` shows what there is";
-                return Err(CliError::usage(format!("there is no message {id}"), hint));
-            }
-        };
-        let decided = match (resend, edition) {
-            (true, Some(edition)) => {
-                let expires = now.plus(DIGEST_LIFETIME_SECONDS);
-                tx.reopen_edition(edition).await?;
-                tx.resend_by_name(*id, &format!("sent again by {by}"), now, expires).await?
-            }
-            (true, None) => {
-                tx.resend_notice_by_name(*id, &format!("sent again by {by}"), now).await?
-            }
-            (false, _) => tx.drop_by_name(*id, &format!("dropped by {by}"), now).await?,
-        };
-        if !decided {
-            return Err(CliError::failed(
-                format!("message {id} is {state}, and that cannot be changed so"),
-                "nothing was changed; take it out of the list",
-            ));
-        }
-    }
-    tx.commit().await?;
-    let done = if resend { "queued again" } else { "dropped" };
+    delivery::decide(&installation.store, ids, decision, by, now).await?;
+    let done = match decision {
+        Decision::Resend => "queued again",
+        Decision::Drop => "dropped",
+    };
     print(&format!("{} message(s) {done}\n", ids.len()))?;
     Ok(ExitCode::SUCCESS)
 }

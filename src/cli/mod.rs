@@ -1,24 +1,28 @@
 //! The command line: one file a group of commands. It parses, calls the rooms, and prints; with
 //! `--json` one document on standard output and nothing else there.
 
+mod acting;
 mod args;
 mod check;
 mod deliver;
 mod demo;
 mod digest;
+mod editions;
 mod error;
 mod explain;
 mod init;
 mod messages;
 mod output;
 mod replay;
+mod serve;
 mod source;
 mod subscribers;
 mod topics;
+mod trace;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 pub use args::{Args, Command};
 pub use error::CliError;
@@ -26,33 +30,41 @@ use error::is_wrong_usage;
 
 use crate::clock::Clock;
 use crate::installation::Installation;
+use crate::store::Actor;
 
 /// What commands share.
 struct Context {
     config: Option<std::path::PathBuf>,
     clock: Clock,
+    actor: Actor,
 }
 
 impl Context {
     async fn open(&self) -> Result<Installation, CliError> {
-        Ok(Installation::open(self.config.as_deref(), self.clock.clone()).await?)
+        let (config, clock) = (self.config.as_deref(), self.clock.clone());
+        Ok(Installation::open(config, clock, self.actor.clone()).await?)
     }
 
     /// For commands that change nothing.
     async fn open_to_look(&self) -> Result<Installation, CliError> {
-        Ok(Installation::open_to_look(self.config.as_deref(), self.clock.clone()).await?)
+        let (config, clock) = (self.config.as_deref(), self.clock.clone());
+        Ok(Installation::open_to_look(config, clock, self.actor.clone()).await?)
     }
 }
 
 /// The program: parses its arguments, does what they ask, and says how it went.
 pub fn main() -> ExitCode {
-    let args = match Args::try_parse() {
-        Ok(args) => args,
+    let parsed = Args::command().try_get_matches().and_then(|matches| {
+        let command = acting::command_of(&matches);
+        Ok((Args::from_arg_matches(&matches)?, command))
+    });
+    let (args, command) = match parsed {
+        Ok(parsed) => parsed,
         // Help and version are no errors, and print where they belong.
         Err(error) if !is_wrong_usage(&error) => error.exit(),
         Err(error) => return report(&CliError::from(error)),
     };
-    start_logging();
+    start_logging(matches!(args.command, Command::Serve(_)));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -62,11 +74,17 @@ pub fn main() -> ExitCode {
             ));
         }
     };
-    match runtime.block_on(run(args)) {
+    let ended = runtime.block_on(run(args, &command));
+    // A name that is still looked up, or a text that is still read, is nobody's concern any more.
+    runtime.shutdown_timeout(LEFTOVERS_LIMIT);
+    match ended {
         Ok(code) => code,
         Err(error) => report(&error),
     }
 }
+
+/// How long work that nobody waits for may go on when the program ends.
+const LEFTOVERS_LIMIT: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// Says on standard error what happened and what to do; gives the exit status.
 fn report(error: &CliError) -> ExitCode {
@@ -74,19 +92,20 @@ fn report(error: &CliError) -> ExitCode {
     ExitCode::from(error.code)
 }
 
-/// Does what the arguments ask.
+/// Does what the arguments ask, for the trace under the command's name: `subscribers import`.
 ///
 /// # Errors
 /// [`CliError`], with what happened, a hint, and the exit status.
-pub async fn run(args: Args) -> Result<ExitCode, CliError> {
+pub async fn run(args: Args, command: &str) -> Result<ExitCode, CliError> {
     let clock = args.at.map_or_else(Clock::system, Clock::started_at);
-    let context = Context { config: args.config, clock };
+    let context = Context { config: args.config, clock, actor: acting::command(command) };
     match args.command {
         Command::Demo(demo) => demo::run(demo).await,
         Command::Init(init) => init::run(&init),
         Command::Check(check) => check::run(&context, &check).await,
         Command::Migrate(migrate) => init::migrate(&context, &migrate).await,
         Command::Once(once) => deliver::once(&context, &once).await,
+        Command::Serve(serve) => serve::run(&context, &serve).await,
         Command::Source(source) => source::run(&context, source).await,
         Command::Topics(topics) => topics::run(&context, topics),
         Command::Subscribers(subscribers) => subscribers::run(&context, subscribers).await,
@@ -94,17 +113,21 @@ pub async fn run(args: Args) -> Result<ExitCode, CliError> {
         Command::Deliver(deliver) => deliver::deliver(&context, &deliver).await,
         Command::Explain(explain) => explain::explain(&context, &explain).await,
         Command::Audit(audit) => explain::audit(&context, &audit).await,
+        Command::Editions(editions) => editions::run(&context, editions).await,
+        Command::Trace(trace) => trace::run(&context, &trace).await,
         Command::Messages(messages) => messages::run(&context, messages).await,
     }
 }
 
-/// Logs go to standard error, as `RUST_LOG` asks; warnings where it does not, and of
-/// the database's driver errors alone.
-fn start_logging() {
+/// Logs go to standard error, as `RUST_LOG` asks; warnings where it does not, of a daemon also what
+/// it does, and of the database's driver errors alone.
+fn start_logging(daemon: bool) {
     use std::io::IsTerminal as _;
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new(format!("warn,{}=error", crate::store::DRIVER)));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
+        let own = if daemon { "info" } else { "warn" };
+        EnvFilter::new(format!("warn,banditore={own},{}=error", crate::store::DRIVER))
+    });
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

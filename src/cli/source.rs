@@ -13,7 +13,8 @@ use super::{CliError, Context, args, replay};
 use crate::clock::Clock;
 use crate::config::{Config, EVERY_SECONDS_DEFAULT, SourceSettings};
 use crate::ingest::{
-    FetchLimits, FetchRequest, Fetched, Fetcher, PageSelectors, Reading, SourceKind, read,
+    FetchLimits, FetchRequest, Fetched, Fetcher, PageSelectors, Reading, SourceKind, end_source,
+    keep_source, read,
 };
 use crate::installation::load_rules;
 use crate::model::{SourceId, Timestamp};
@@ -254,7 +255,7 @@ async fn add(
     };
     let settings = serde_json::to_string(&settings)
         .map_err(|error| CliError::failed(error.to_string(), ""))?;
-    tx.upsert_source(id, url.as_str(), &settings, false).await?;
+    keep_source(&mut tx, id, &url, &settings, false, installation.clock.now()).await?;
     tx.commit().await?;
     print(&format!("source {id} is polled from now on\n"))?;
     Ok(ExitCode::SUCCESS)
@@ -272,7 +273,7 @@ async fn remove(context: &Context, id: &SourceId) -> Result<ExitCode, CliError> 
         }
         _ => {}
     }
-    if !tx.remove_source(id, installation.clock.now()).await? {
+    if !end_source(&mut tx, id, installation.clock.now()).await? {
         let hint = "`banditore source list` shows what there is";
         return Err(CliError::usage(format!("there is no source {id}"), hint));
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::output::{bar, print, print_json};
-use super::{CliError, Context, args};
+use super::{CliError, Context, acting, args};
 use crate::audience::{self, EmailAddress, ImportReport, REFUSED_SHOWN_MAX, public_id};
 use crate::installation::Installation;
 use crate::model::{CadenceId, ListId};
@@ -20,6 +20,7 @@ const REFUSED_PRINTED_MAX: usize = 20;
 /// Runs one of the commands.
 pub async fn run(context: &Context, command: args::Subscribers) -> Result<ExitCode, CliError> {
     let installation = context.open().await?;
+    let by = |by: Option<String>| by.map_or(context.actor.clone(), |name| acting::person(&name));
     match command {
         args::Subscribers::Import { file, list, consent, dry_run, json } => {
             let report = import(&installation, &file, &list, &consent, dry_run).await?;
@@ -31,13 +32,16 @@ pub async fn run(context: &Context, command: args::Subscribers) -> Result<ExitCo
         args::Subscribers::Show { email, json } => {
             show(&installation, &address(&email)?, json).await
         }
-        args::Subscribers::Erase { email, reason } => {
+        args::Subscribers::Erase { email, reason, by: name } => {
+            let installation = installation.acting_as(by(name));
             erase(&installation, &address(&email)?, &reason).await
         }
-        args::Subscribers::Suppress { email, reason } => {
+        args::Subscribers::Suppress { email, reason, by: name } => {
+            let installation = installation.acting_as(by(name));
             suppress(&installation, &address(&email)?, &reason).await
         }
-        args::Subscribers::Unsuppress { email, reason } => {
+        args::Subscribers::Unsuppress { email, reason, by: name } => {
+            let installation = installation.acting_as(by(name));
             unsuppress(&installation, &address(&email)?, &reason).await
         }
     }
@@ -371,9 +375,9 @@ async fn unsuppress(
     address: &EmailAddress,
     reason: &str,
 ) -> Result<ExitCode, CliError> {
-    tracing::info!(reason, "an address is written to again");
+    let now = installation.clock.now();
     let mut tx = installation.store.write().await?;
-    let was = audience::unsuppress(&mut tx, &installation.keys, address).await?;
+    let was = audience::unsuppress(&mut tx, &installation.keys, address, reason, now).await?;
     tx.commit().await?;
     if !was {
         return Err(CliError::failed("the address was not suppressed", "nothing was changed"));

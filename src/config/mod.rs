@@ -35,6 +35,10 @@ pub const SECRET_OCTETS_MIN: usize = 32;
 pub const EVERY_SECONDS_DEFAULT: i64 = 900;
 /// The shortest and longest interval between two polls of a source.
 pub const EVERY_SECONDS: std::ops::RangeInclusive<i64> = 60..=7 * 24 * 3600;
+/// How long a worker that says nothing is taken to be alive, where the file does not say.
+pub const LEASE_SECONDS_DEFAULT: i64 = 120;
+/// The shortest and longest lease of a worker.
+pub const LEASE_SECONDS: std::ops::RangeInclusive<i64> = 2..=3600;
 
 /// The settings of an installation.
 #[derive(Clone, Debug)]
@@ -131,10 +135,12 @@ pub struct Smtp {
 }
 
 /// `[delivery]`
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Delivery {
     /// What a recorded stage survives.
     pub durability: Durability,
+    /// How long a worker that says nothing is taken to be alive, in seconds.
+    pub lease_seconds: i64,
 }
 
 /// `[[source]]`: a feed or a page.
@@ -267,8 +273,8 @@ fn environment(file: &Path) -> Result<Vec<(String, String)>, ConfigError> {
     .collect()
 }
 
-/// Reads a duration such as `15m`, `2h`, `90s`, `1d`; gives seconds within [`EVERY_SECONDS`].
-fn parse_every(text: &str) -> Option<i64> {
+/// Reads a duration such as `15m`, `2h`, `90s`, `1d`; gives seconds, where they are within bounds.
+fn parse_seconds(text: &str, bounds: &std::ops::RangeInclusive<i64>) -> Option<i64> {
     let unit = text.chars().last()?;
     let number: u32 = text.strip_suffix(unit)?.parse().ok()?;
     let seconds = match unit {
@@ -279,5 +285,5 @@ fn parse_every(text: &str) -> Option<i64> {
         _ => return None,
     };
     let total = Duration::from_secs(u64::from(number) * seconds).as_secs();
-    i64::try_from(total).ok().filter(|total| EVERY_SECONDS.contains(total))
+    i64::try_from(total).ok().filter(|total| bounds.contains(total))
 }

@@ -7,7 +7,10 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::reader::Reader;
-use super::{Config, ConfigError, ENVIRONMENT_PREFIX, EVERY_SECONDS_DEFAULT, InDoubt, Tls};
+use super::{
+    Config, ConfigError, ENVIRONMENT_PREFIX, EVERY_SECONDS_DEFAULT, InDoubt, LEASE_SECONDS_DEFAULT,
+    Tls,
+};
 use crate::ingest::{PageSelectors, SourceKind};
 use crate::store::Durability;
 
@@ -86,10 +89,17 @@ pub(super) struct RawSmtp {
     pub messages_per_second: Option<u32>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawDelivery {
     pub durability: Durability,
+    pub lease: String,
+}
+
+impl Default for RawDelivery {
+    fn default() -> Self {
+        Self { durability: Durability::default(), lease: format!("{LEASE_SECONDS_DEFAULT}s") }
+    }
 }
 
 /// Read, so that its keys are known; using it is refused until signing is there.

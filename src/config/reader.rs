@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use super::raw::{RawCadence, RawConfig, RawList, RawSite, RawSmtp, RawSource};
+use super::raw::{RawCadence, RawConfig, RawDelivery, RawList, RawSite, RawSmtp, RawSource};
 use super::{
-    Config, ConfigError, Delivery, EVERY_SECONDS, List, Network, SECRET_OCTETS_MIN, Secret, Site,
-    Smtp, Source, SourceSettings, parse_every,
+    Config, ConfigError, Delivery, EVERY_SECONDS, LEASE_SECONDS, List, Network, SECRET_OCTETS_MIN,
+    Secret, Site, Smtp, Source, SourceSettings, parse_seconds,
 };
 use crate::audience::Mailbox;
 use crate::editions::Schedule;
@@ -59,7 +59,7 @@ impl<'a> Reader<'a> {
             listen: self.listen(raw.web.listen)?,
             trusted_proxies: self.trusted_proxies(raw.web.trusted_proxies)?,
             smtp: raw.smtp.map(|smtp| self.smtp(smtp)).transpose()?,
-            delivery: Delivery { durability: raw.delivery.durability },
+            delivery: self.delivery(&raw.delivery)?,
             topics_file: raw.topics.file.map(|file| self.folder.join(file)),
             places_file: raw.places.file.map(|file| self.folder.join(file)),
             sources,
@@ -209,12 +209,20 @@ impl<'a> Reader<'a> {
         })
     }
 
+    fn delivery(&self, raw: &RawDelivery) -> Result<Delivery, ConfigError> {
+        let lease_seconds = parse_seconds(&raw.lease, &LEASE_SECONDS).ok_or_else(|| {
+            let what = format!("from {} s to 1 hour", LEASE_SECONDS.start());
+            self.invalid("delivery.lease", &raw.lease, what, "write it as \"2m\" or \"90s\"")
+        })?;
+        Ok(Delivery { durability: raw.durability, lease_seconds })
+    }
+
     fn source(&self, raw: RawSource) -> Result<Source, ConfigError> {
         let id = raw.id.parse().map_err(|cause| {
             let hint = "small letters, digits and hyphens, such as \"comune-news\"";
             self.invalid("source.id", &raw.id, cause, hint)
         })?;
-        let every_seconds = parse_every(&raw.every).ok_or_else(|| {
+        let every_seconds = parse_seconds(&raw.every, &EVERY_SECONDS).ok_or_else(|| {
             let what = format!("from {} s to 7 days", EVERY_SECONDS.start());
             self.invalid("source.every", &raw.every, what, "write it as \"15m\", \"2h\" or \"1d\"")
         })?;

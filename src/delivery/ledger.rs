@@ -32,6 +32,9 @@ pub struct EditionSums {
     pub empty: i64,
     /// Those whose address is suppressed.
     pub suppressed: i64,
+    /// When its messages were archived (RFC 3339); then their counts are those of that time, and
+    /// its doubts stand in the archive.
+    pub archived: Option<String>,
     /// Messages in each state.
     pub messages: BTreeMap<&'static str, i64>,
     /// Attempts of which nobody knows whether they arrived.
@@ -154,7 +157,12 @@ async fn sums(
     edition: &EditionRow,
     zone: Tz,
 ) -> Result<EditionSums, StoreError> {
-    let messages = in_each_state(tx.message_counts(edition.id).await?);
+    let archived_at = tx.archived_at(edition.id).await?;
+    let counts = match archived_at {
+        Some(_) => tx.archived_sums(edition.id).await?,
+        None => tx.message_counts(edition.id).await?,
+    };
+    let messages = in_each_state(counts);
     let total: i64 = messages.values().sum();
     // The chunks counted what they wrote; the messages are counted now. One that was lost, or that
     // came from nowhere, shows here.
@@ -174,6 +182,7 @@ async fn sums(
         considered: edition.considered,
         empty: edition.empty,
         suppressed: edition.suppressed,
+        archived: archived_at.map(|at| at.rfc3339(zone)),
         messages,
         doubts: doubts.collect(),
         balanced,

@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::store::{ClaimedMessage, OutcomeRow};
 
+use super::places::Place;
 use super::policy;
 use super::recorder::Recorder;
-use super::smtp::{Connection, Envelope, Failure};
-use super::worker::{Delivery, RELAY_PAUSE_SECONDS};
+use super::run::Delivery;
+use super::smtp::{Connection, Envelope, Failure, Reply};
+use super::worker::RELAY_PAUSE_SECONDS;
 
 /// A message under way to a connection.
 pub(super) struct Job {
@@ -19,7 +22,7 @@ pub(super) struct Job {
     pub envelope: Envelope,
     pub bytes: Vec<u8>,
     /// Given back when the message's outcome is on record.
-    pub place: OwnedSemaphorePermit,
+    pub place: Place,
 }
 
 /// What the connections share.
@@ -32,6 +35,10 @@ pub(super) struct Line {
     last_failure: std::sync::Mutex<Option<String>>,
     /// Its sender is gone when no jobs come any more.
     ending: watch::Receiver<()>,
+    /// No content begins any more; one that has begun ends.
+    stop: CancellationToken,
+    /// Whether a message was given up without an outcome since that was last asked.
+    gave_up: AtomicBool,
     delivery: Delivery,
 }
 
@@ -41,6 +48,7 @@ impl Line {
         jobs: mpsc::Receiver<Job>,
         recorder: Recorder,
         ending: watch::Receiver<()>,
+        stop: CancellationToken,
         delivery: Delivery,
     ) -> Self {
         Self {
@@ -50,6 +58,8 @@ impl Line {
             relay_away: AtomicBool::new(false),
             last_failure: std::sync::Mutex::new(None),
             ending,
+            stop,
+            gave_up: AtomicBool::new(false),
             delivery,
         }
     }
@@ -64,6 +74,12 @@ impl Line {
         self.relay_away.load(Ordering::SeqCst)
     }
 
+    /// Whether a message was given up without an outcome, so that its worker has it and nobody
+    /// works on it; asked again, since then.
+    pub fn gave_up(&self) -> bool {
+        self.gave_up.swap(false, Ordering::SeqCst)
+    }
+
     /// Takes the relay to be there again.
     pub fn try_again(&self) {
         self.relay_away.store(false, Ordering::SeqCst);
@@ -76,12 +92,20 @@ impl Line {
         loop {
             let job = self.jobs.lock().await.recv().await;
             let Some(job) = job else { break };
+            if self.stop.is_cancelled() {
+                self.end(None, job.place).await;
+                continue;
+            }
             let now = || self.delivery.clock.now();
             let open = match &mut connection {
                 Some(open) => open,
                 None => match self.open().await {
-                    Ok(open) => connection.insert(open),
-                    Err((failure, alone)) => {
+                    Some(Ok(open)) => connection.insert(open),
+                    None => {
+                        self.end(None, job.place).await;
+                        continue;
+                    }
+                    Some(Err((failure, alone))) => {
                         self.end(policy::failed(&job.message, &failure, now()), job.place).await;
                         if alone {
                             self.relay_away.store(true, Ordering::SeqCst);
@@ -93,11 +117,10 @@ impl Line {
                 },
             };
             pause = RELAY_PAUSE_SECONDS.0;
-            let (id, attempt) = (job.message.id, job.message.attempt);
-            let begins = || self.recorder.content_begins(id, attempt);
-            let outcome = match open.send(&job.envelope, &job.bytes, begins).await {
-                Ok(reply) => Some(policy::accepted(&job.message, &reply, now())),
-                Err(failure) => policy::failed(&job.message, &failure, now()),
+            let outcome = match self.send(open, &job).await {
+                Some(Ok(reply)) => Some(policy::accepted(&job.message, &reply, now())),
+                Some(Err(failure)) => policy::failed(&job.message, &failure, now()),
+                None => None,
             };
             if !open.is_usable() {
                 connection = None;
@@ -110,13 +133,45 @@ impl Line {
         }
     }
 
-    /// Opens a connection. A failure comes with whether no other is alive: then the relay is away.
-    async fn open(&self) -> Result<Connection, (Failure, bool)> {
+    /// Opens a connection; none where the run was stopped first. A failure comes with whether no
+    /// other is alive: then the relay is away.
+    async fn open(&self) -> Option<Result<Connection, (Failure, bool)>> {
         self.alive.fetch_add(1, Ordering::SeqCst);
-        self.delivery.relay.open().await.map_err(|failure| {
-            self.note(&failure);
-            (failure, self.alive.fetch_sub(1, Ordering::SeqCst) == 1)
-        })
+        let opened = tokio::select! {
+            opened = self.delivery.relay.open() => Some(opened),
+            () = self.stop.cancelled() => None,
+        };
+        if !matches!(opened, Some(Ok(_))) {
+            let alone = self.alive.fetch_sub(1, Ordering::SeqCst) == 1;
+            return opened.map(|failed| {
+                failed.map_err(|failure| {
+                    self.note(&failure);
+                    (failure, alone)
+                })
+            });
+        }
+        opened.map(|opened| opened.map_err(|failure| (failure, false)))
+    }
+
+    /// Hands a message over. Where the run is stopped before the content has begun it is given up,
+    /// and its connection with it: none.
+    async fn send(&self, open: &mut Connection, job: &Job) -> Option<Result<Reply, Failure>> {
+        let begun = AtomicBool::new(false);
+        let begins = async || {
+            if self.stop.is_cancelled() {
+                return false;
+            }
+            begun.store(true, Ordering::SeqCst);
+            self.recorder.content_begins(job.message.id, job.message.attempt).await
+        };
+        let sending = open.send(&job.envelope, &job.bytes, begins);
+        tokio::pin!(sending);
+        tokio::select! {
+            biased;
+            ended = &mut sending => return Some(ended),
+            () = self.stop.cancelled() => {}
+        }
+        if begun.load(Ordering::SeqCst) { Some(sending.await) } else { None }
     }
 
     /// Waits a little, each time longer, where the relay takes no more connections than it has.
@@ -125,13 +180,16 @@ impl Line {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(*pause)) => {}
             _ = ending.changed() => {}
+            () = self.stop.cancelled() => {}
         }
         *pause = (*pause * 2).min(RELAY_PAUSE_SECONDS.1);
     }
 
-    pub async fn end(&self, outcome: Option<OutcomeRow>, place: OwnedSemaphorePermit) {
-        if let Some(outcome) = outcome {
-            self.recorder.ended(outcome, place).await;
+    /// Reports how a message ended; without an outcome, that nobody works on it any more.
+    pub async fn end(&self, outcome: Option<OutcomeRow>, place: Place) {
+        match outcome {
+            Some(outcome) => self.recorder.ended(outcome, place).await,
+            None => self.gave_up.store(true, Ordering::SeqCst),
         }
     }
 

@@ -6,20 +6,30 @@
 //! nobody can know. The room reads editions and their fragments, and writes messages, attempts and
 //! workers.
 
+mod archive;
+mod deciding;
 mod drafts;
+mod lease;
 mod ledger;
 mod line;
 mod parcels;
+mod places;
 mod policy;
 mod recorder;
+mod run;
 pub mod smtp;
 mod worker;
 
+pub use archive::{
+    ARCHIVE_AGE_SECONDS_MIN, ARCHIVED_ROWS_A_TRANSACTION, Archivable, Archive, ArchiveError,
+    ArchiveReport, ArchivedEdition,
+};
+pub use deciding::{Decision, DecisionError, decide};
 pub use drafts::Drafts;
 pub use ledger::{Audit, EditionSums, NamedDoubt, NoticeSums, audit};
 pub use parcels::{Body, Own, Parcels, by_id, message_id, notice_message_id, put_together};
 pub use policy::{RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX};
-pub use worker::{Delivered, Delivery, LEASE_SECONDS, Totals};
+pub use run::{Beat, Delivered, Delivery, Run, STOP_SECONDS_MAX, Totals, Until};
 
 use crate::audience::InvalidAddress;
 use crate::store::StoreError;

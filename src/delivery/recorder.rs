@@ -3,13 +3,15 @@
 
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use crate::clock::Clock;
+use crate::pause::Pauses;
 use crate::store::{OutcomeRow, Store, StoreError};
 
 use super::Totals;
+use super::places::Place;
 
 /// The most records of one commit.
 const RECORDS_A_COMMIT: usize = 1_000;
@@ -18,14 +20,17 @@ const RECORDS_A_COMMIT: usize = 1_000;
 const OUTCOMES_WAIT_MS_MAX: u64 = 5;
 /// How many records may wait; who has more waits too.
 const RECORDS_WAITING_MAX: usize = 2_000;
-/// How often a commit that failed is tried again, each time after a longer pause.
-const COMMIT_TRIES_MAX: u32 = 8;
+/// The first and the longest pause after a commit that failed, in milliseconds.
+const COMMIT_PAUSE_MS: (u64, u64) = (100, 5_000);
+/// How long a commit that fails is tried again where the run has bounds, or the failure is none
+/// that passes by itself, in seconds.
+pub(super) const COMMIT_SECONDS_MAX: u64 = 60;
 
 enum Record {
     /// The content of an attempt is about to begin.
     Content { message: i64, attempt: i64, begun: oneshot::Sender<bool> },
     /// An attempt ended; its place is given back when that is on record.
-    Ended { outcome: OutcomeRow, place: OwnedSemaphorePermit },
+    Ended { outcome: OutcomeRow, place: Place },
 }
 
 impl Record {
@@ -36,19 +41,22 @@ impl Record {
 
 /// Where conversations report to.
 #[derive(Clone, Debug)]
-pub struct Recorder {
+pub(super) struct Recorder {
     records: mpsc::Sender<Record>,
 }
 
 impl Recorder {
-    /// Starts recording. The task ends when the last [`Recorder`] is gone and all is written.
+    /// Starts recording. The task ends when the last [`Recorder`] is gone and all is written. While
+    /// the database is away it tries again: `endless`, until it is aborted.
     pub fn start(
         store: Store,
         clock: Clock,
         totals: watch::Sender<Totals>,
+        endless: bool,
     ) -> (Self, tokio::task::JoinHandle<Result<(), StoreError>>) {
         let (records, waiting) = mpsc::channel(RECORDS_WAITING_MAX);
-        (Self { records }, tokio::spawn(run(store, clock, totals, waiting)))
+        let commits = Commits { store, clock, endless };
+        (Self { records }, tokio::spawn(run(commits, totals, waiting)))
     }
 
     /// Whether nothing can be recorded any more: the database was away for too long.
@@ -66,15 +74,14 @@ impl Recorder {
 
     /// Records how an attempt ended. Records are written in order: before the same connection's
     /// next content begins, this one is durable.
-    pub async fn ended(&self, outcome: OutcomeRow, place: OwnedSemaphorePermit) {
+    pub async fn ended(&self, outcome: OutcomeRow, place: Place) {
         // Without a recorder the attempt stays as it stands, and is taken over as what it was.
         let _ = self.records.send(Record::Ended { outcome, place }).await;
     }
 }
 
 async fn run(
-    store: Store,
-    clock: Clock,
+    commits: Commits,
     totals: watch::Sender<Totals>,
     mut waiting: mpsc::Receiver<Record>,
 ) -> Result<(), StoreError> {
@@ -96,7 +103,7 @@ async fn run(
         }
         let attempts: Vec<(i64, i64)> =
             contents.iter().map(|(message, attempt, _)| (*message, *attempt)).collect();
-        let valid = commit(&store, &clock, &attempts, &ended).await?;
+        let valid = commits.commit(&attempts, &ended).await?;
         totals.send_modify(|totals| totals.add(&ended));
         drop(places);
         for (message, _, begun) in contents {
@@ -122,40 +129,52 @@ async fn gather(waiting: &mut mpsc::Receiver<Record>, batch: &mut Vec<Record>) -
     true
 }
 
-/// One commit, tried again while the database is locked or away.
-async fn commit(
-    store: &Store,
-    clock: &Clock,
-    contents: &[(i64, i64)],
-    ended: &[OutcomeRow],
-) -> Result<Vec<i64>, StoreError> {
-    let mut tries = 0;
-    loop {
-        match try_commit(store, clock, contents, ended).await {
-            Ok(valid) => return Ok(valid),
-            Err(error) if tries < COMMIT_TRIES_MAX => {
-                tries += 1;
-                tracing::warn!(%error, tries, "outcomes could not be recorded; trying again");
-                tokio::time::sleep(Duration::from_millis(50 << tries)).await;
-            }
-            Err(error) => return Err(error),
-        }
-    }
+/// Makes commits.
+struct Commits {
+    store: Store,
+    clock: Clock,
+    endless: bool,
 }
 
-async fn try_commit(
-    store: &Store,
-    clock: &Clock,
-    contents: &[(i64, i64)],
-    ended: &[OutcomeRow],
-) -> Result<Vec<i64>, StoreError> {
-    let now = clock.now();
-    let mut tx = store.write().await?;
-    if !ended.is_empty() {
-        tx.end_attempts(ended, now).await?;
+impl Commits {
+    /// One commit, tried again while the database is locked or away. A commit of which the answer
+    /// was lost is made again and changes nothing the second time.
+    async fn commit(
+        &self,
+        contents: &[(i64, i64)],
+        ended: &[OutcomeRow],
+    ) -> Result<Vec<i64>, StoreError> {
+        let (first, longest) = COMMIT_PAUSE_MS;
+        let mut pauses = Pauses::new(Duration::from_millis(first), Duration::from_millis(longest));
+        loop {
+            let error = match self.try_commit(contents, ended).await {
+                Ok(valid) => return Ok(valid),
+                Err(error) => error,
+            };
+            let pause = pauses.after_failure();
+            let passes = self.endless && error.is_transient();
+            if !passes && pauses.failing_for() > Duration::from_secs(COMMIT_SECONDS_MAX) {
+                return Err(error);
+            }
+            let waiting = contents.len() + ended.len();
+            tracing::warn!(%error, waiting, "outcomes could not be recorded; trying again");
+            tokio::time::sleep(pause).await;
+        }
     }
-    let valid =
-        if contents.is_empty() { Vec::new() } else { tx.begin_content(contents, now).await? };
-    tx.commit().await?;
-    Ok(valid)
+
+    async fn try_commit(
+        &self,
+        contents: &[(i64, i64)],
+        ended: &[OutcomeRow],
+    ) -> Result<Vec<i64>, StoreError> {
+        let now = self.clock.now();
+        let mut tx = self.store.write().await?;
+        if !ended.is_empty() {
+            tx.end_attempts(ended, now).await?;
+        }
+        let valid =
+            if contents.is_empty() { Vec::new() } else { tx.begin_content(contents, now).await? };
+        tx.commit().await?;
+        Ok(valid)
+    }
 }

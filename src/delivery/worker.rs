@@ -1,30 +1,25 @@
-//! Delivers what is due: claims messages in small batches, hands them to a bounded number of
-//! connections, and takes over what a worker that is gone has left.
+//! Claims what is due in small batches, and hands it to a bounded number of connections.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono_tz::Tz;
-use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::sync::mpsc;
 
-use crate::audience::{Keys, Mailbox};
-use crate::clock::Clock;
+use crate::audience::Mailbox;
 use crate::model::Timestamp;
-use crate::store::{ClaimedMessage, DeliveryLock, MessageOf, OutcomeRow, Store};
+use crate::pause::Pauses;
+use crate::store::{Bell, ClaimedMessage, GivingBack, Listener, MessageOf};
 
 use super::line::{Job, Line};
 use super::parcels::{Own, Parcels};
-use super::recorder::Recorder;
-use super::smtp::{Envelope, Relay};
+use super::places::Places;
+use super::recorder::COMMIT_SECONDS_MAX;
+use super::run::{Delivery, Run, Until};
+use super::smtp::Envelope;
 use super::{DeliveryError, policy};
 
-/// How long a worker that says nothing is taken to be alive, in seconds.
-pub const LEASE_SECONDS: i64 = 120;
-/// How often it says something, in seconds.
-const RENEW_SECONDS: u64 = 30;
 /// How many messages are claimed for each connection: the one under way and the next.
-const CLAIMED_A_CONNECTION: usize = 2;
+pub(super) const CLAIMED_A_CONNECTION: usize = 2;
 /// How many connections there are for each place that must be free before more is claimed, so that
 /// one flush serves several claims. The places that are not free keep every connection busy.
 const CONNECTIONS_A_FREE_PLACE: usize = 2;
@@ -32,217 +27,146 @@ const CONNECTIONS_A_FREE_PLACE: usize = 2;
 pub(super) const RELAY_PAUSE_SECONDS: (u64, u64) = (2, 60);
 /// How long the worker sleeps at most before it looks again, in seconds.
 const LOOK_AGAIN_SECONDS: i64 = 5;
+/// How long it waits at most for a place or for work, in seconds; then it goes round once more.
+const WAIT_SECONDS_MAX: u64 = 30;
+/// The shortest pause before it looks again, in milliseconds: a row that is due and cannot be
+/// claimed, or a bell that rings and rings, must not make the loop spin.
+const LOOK_AGAIN_MS_MIN: u64 = 50;
 
-/// What happened to the attempts of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Totals {
-    /// The relay has them.
-    pub accepted: u64,
-    /// Refused for now.
-    pub deferred: u64,
-    /// Refused for good.
-    pub failed: u64,
-    /// Nobody knows; the lists' policies have decided.
-    pub in_doubt: u64,
-}
-
-impl Totals {
-    pub(super) fn add(&mut self, ended: &[OutcomeRow]) {
-        for outcome in ended {
-            match outcome.outcome {
-                "accepted" => self.accepted += 1,
-                "deferred" => self.deferred += 1,
-                "failed" => self.failed += 1,
-                _ => self.in_doubt += 1,
-            }
-        }
-    }
-}
-
-/// What delivering needs.
-#[derive(Clone)]
-pub struct Delivery {
-    /// The database.
-    pub store: Store,
-    /// Tokens and ids.
-    pub keys: Keys,
-    /// The site's zone, for Date fields.
-    pub zone: Tz,
-    /// The time.
-    pub clock: Clock,
-    /// The relay.
-    pub relay: Arc<Relay>,
-    /// How many connections may be open at once.
-    pub connections: usize,
-    /// How many messages may begin in a second; no limit where absent.
-    pub messages_per_second: Option<u32>,
-}
-
-/// What a run came to.
-#[derive(Clone, Debug, Default)]
-pub struct Delivered {
-    /// What happened to its attempts.
-    pub totals: Totals,
-    /// Why the relay could not be reached at last, if so.
-    pub relay_away: Option<String>,
-}
-
-impl Delivery {
-    /// Delivers what is due now; with `until_empty`, also what becomes due, until nothing is
-    /// queued, sending or deferred. `progress` follows the totals.
-    ///
-    /// # Errors
-    /// [`DeliveryError`]: another process delivers from this database, or the database fails.
-    pub async fn run(
-        &self,
-        until_empty: bool,
-        progress: watch::Sender<Totals>,
-    ) -> Result<Delivered, DeliveryError> {
-        let lock = self.store.lock_delivery()?;
-        let worker = rand::random::<i64>() & i64::MAX;
-        let now = self.clock.now();
-        let mut tx = self.store.write().await?;
-        tx.insert_worker(worker, now, now.plus(LEASE_SECONDS)).await?;
-        tx.commit().await?;
-        let (recorder, recording) =
-            Recorder::start(self.store.clone(), self.clock.clone(), progress.clone());
-        let places = Arc::new(Semaphore::new(self.connections * CLAIMED_A_CONNECTION));
-        let (jobs, waiting) = mpsc::channel(self.connections * CLAIMED_A_CONNECTION);
-        let (working, ending) = watch::channel(());
-        let line = Arc::new(Line::new(waiting, recorder, ending, self.clone()));
-        let mut connections = JoinSet::new();
-        for _ in 0..self.connections {
-            connections.spawn(Arc::clone(&line).serve());
-        }
-        let mut claiming = Claiming {
-            delivery: self,
-            parcels: Parcels::new(self.store.clone(), self.keys.clone(), self.zone),
-            worker,
-            lock,
-            places,
-            line: Arc::clone(&line),
-            pace: self.messages_per_second.map(Pace::new),
-            pause: RELAY_PAUSE_SECONDS.0,
-        };
-        let claimed = claiming.run(&jobs, until_empty, &progress).await;
-        drop(claiming);
-        drop((jobs, working));
-        while connections.join_next().await.is_some() {}
-        let relay_away = line.failure();
-        // The recorder ends with the last sender, which the line holds.
-        drop(line);
-        recording.await.map_err(|_| DeliveryError::Recorder)??;
-        claimed?;
-        self.end_editions().await?;
-        let totals = *progress.borrow();
-        Ok(Delivered { totals, relay_away })
-    }
-
-    /// Ends the editions of which nothing is on its way any more.
-    async fn end_editions(&self) -> Result<(), DeliveryError> {
-        let mut tx = self.store.write().await?;
-        for edition in tx.open_editions().await? {
-            tx.end_edition(edition.id).await?;
-        }
-        tx.commit().await?;
-        Ok(())
-    }
+/// Whether the loop goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Again,
+    End,
 }
 
 /// Claims messages and hands them to the connections.
-struct Claiming<'a> {
+pub(super) struct Claiming<'a> {
     delivery: &'a Delivery,
+    run: &'a Run,
     parcels: Parcels,
     worker: i64,
-    lock: DeliveryLock,
-    places: Arc<Semaphore>,
+    places: Places,
     line: Arc<Line>,
+    bell: Listener,
     pace: Option<Pace>,
     pause: u64,
+    /// How many were accepted when the relay was last taken to be there.
+    accepted: u64,
+    /// Whether this worker may have messages that are not in hand.
+    strays: bool,
 }
 
-impl Claiming<'_> {
-    async fn run(
-        &mut self,
-        jobs: &mpsc::Sender<Job>,
-        until_empty: bool,
-        progress: &watch::Sender<Totals>,
-    ) -> Result<(), DeliveryError> {
-        let all = self.delivery.connections * CLAIMED_A_CONNECTION;
-        let enough = self.delivery.connections.div_ceil(CONNECTIONS_A_FREE_PLACE);
-        let enough = u32::try_from(enough).unwrap_or(1);
-        self.keep_alive(progress).await?;
-        let mut renew = tokio::time::interval(Duration::from_secs(RENEW_SECONDS));
-        let mut accepted = 0;
+impl<'a> Claiming<'a> {
+    pub fn new(delivery: &'a Delivery, run: &'a Run, worker: i64, line: Arc<Line>) -> Self {
+        let Delivery { store, keys, zone, connections, messages_per_second, .. } = delivery;
+        Self {
+            delivery,
+            run,
+            parcels: Parcels::new(store.clone(), keys.clone(), *zone),
+            worker,
+            places: Places::new(connections * CLAIMED_A_CONNECTION),
+            line,
+            bell: store.listen(Bell::Delivery),
+            pace: messages_per_second.map(Pace::new),
+            pause: RELAY_PAUSE_SECONDS.0,
+            accepted: 0,
+            strays: false,
+        }
+    }
+
+    /// Goes round until the run ends. While the database is away this is said, slowed and tried
+    /// again; a run that has an end has bounds for that too.
+    pub async fn go_on(&mut self, jobs: &mpsc::Sender<Job>) -> Result<(), DeliveryError> {
+        let mut pauses = Pauses::default();
         loop {
-            if self.line.recorder_is_gone() {
-                return Err(DeliveryError::Recorder);
-            }
-            let renewing = tokio::select! {
-                _ = renew.tick() => true,
-                places = self.places.acquire_many(enough) => {
-                    drop(places);
-                    false
-                }
+            let turn = tokio::select! {
+                biased;
+                () = self.run.stop.cancelled() => return Ok(()),
+                turn = self.turn(jobs) => turn,
             };
-            if renewing {
-                self.keep_alive(progress).await?;
-            }
-            if self.line.relay_is_away() {
-                // What is claimed already is deferred by its connection; nothing more is claimed.
-                let _ = self.places.acquire_many(u32::try_from(all).unwrap_or(1)).await;
-                if !until_empty {
-                    return Ok(());
+            (self.run.beat)(turn.as_ref().map(|_| ()));
+            let error = match turn {
+                Ok(Turn::End) => return Ok(()),
+                Ok(Turn::Again) => {
+                    pauses.went_well();
+                    continue;
                 }
-                let now_accepted = progress.borrow().accepted;
-                if now_accepted > accepted {
-                    (accepted, self.pause) = (now_accepted, RELAY_PAUSE_SECONDS.0);
-                }
-                tokio::time::sleep(Duration::from_secs(self.pause)).await;
-                self.pause = (self.pause * 2).min(RELAY_PAUSE_SECONDS.1);
-                self.line.try_again();
+                Err(error) => error,
+            };
+            // A claim may have been committed although its answer never came.
+            self.strays = true;
+            let pause = pauses.after_failure();
+            let passes = matches!(&error, DeliveryError::Store(cause) if cause.is_transient());
+            let bounded = !self.run.is_endless();
+            if !passes || bounded && pauses.failing_for().as_secs() > COMMIT_SECONDS_MAX {
+                return Err(error);
             }
-            let free = self.places.available_permits();
-            if free == 0 {
-                continue;
-            }
-            if self.claim(jobs, free).await? > 0 {
-                continue;
-            }
-            if self.places.available_permits() < all {
-                // Something is under way, and may come back to the queue.
-                let before = self.places.available_permits();
-                self.wait_for_places(before).await;
-                continue;
-            }
-            match self.next_look(until_empty).await? {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return Ok(()),
-            }
+            tracing::warn!(%error, "messages could not be claimed; trying again");
+            self.sleep(pause).await;
         }
     }
 
-    /// Waits until one more place is free than there were.
-    async fn wait_for_places(&self, before: usize) {
-        let wanted = u32::try_from(before + 1).unwrap_or(1);
-        let limit = Duration::from_secs(RENEW_SECONDS);
-        let _ = tokio::time::timeout(limit, self.places.acquire_many(wanted)).await;
+    /// Waits, unless the run is stopped.
+    async fn sleep(&self, pause: Duration) {
+        let _ = tokio::time::timeout(pause, self.run.stop.cancelled()).await;
     }
 
-    /// Renews the lease and takes over what workers that are gone have left.
-    async fn keep_alive(&mut self, progress: &watch::Sender<Totals>) -> Result<(), DeliveryError> {
-        let now = self.delivery.clock.now();
-        let mut tx = self.delivery.store.write().await?;
-        tx.renew_lease(self.worker, now.plus(LEASE_SECONDS)).await?;
-        for (worker, lease_until) in tx.other_workers(self.worker).await? {
-            if self.lock.is_alone() || lease_until < now {
-                let doubts = tx.take_over(worker, now).await?;
-                let doubts = u64::try_from(doubts).unwrap_or(0);
-                progress.send_modify(|totals| totals.in_doubt += doubts);
-            }
+    /// Once round: waits for places, claims for them, and where nothing is due waits for that. It
+    /// may be dropped while it waits.
+    async fn turn(&mut self, jobs: &mpsc::Sender<Job>) -> Result<Turn, DeliveryError> {
+        if self.line.recorder_is_gone() {
+            return Err(DeliveryError::Recorder);
         }
-        tx.commit().await?;
-        Ok(())
+        let wait = Duration::from_secs(WAIT_SECONDS_MAX);
+        let enough = self.delivery.connections.div_ceil(CONNECTIONS_A_FREE_PLACE);
+        if tokio::time::timeout(wait, self.places.wait_for(enough)).await.is_err() {
+            return Ok(Turn::Again);
+        }
+        if self.line.relay_is_away() {
+            return Ok(self.wait_for_relay().await);
+        }
+        let free = self.places.free();
+        if free == 0 || self.claim(jobs, free).await? > 0 {
+            return Ok(Turn::Again);
+        }
+        (self.run.beat)(Ok(()));
+        if !self.places.are_all_free() {
+            // Something is under way, and may come back to the queue.
+            let before = self.places.free();
+            tokio::select! {
+                () = self.places.wait_for(before + 1) => {}
+                () = self.bell.rung() => self.sleep(Duration::from_millis(LOOK_AGAIN_MS_MIN)).await,
+                () = tokio::time::sleep(wait) => {}
+            }
+            return Ok(Turn::Again);
+        }
+        let Some(pause) = self.next_look().await? else { return Ok(Turn::End) };
+        self.sleep(Duration::from_millis(LOOK_AGAIN_MS_MIN)).await;
+        let _ = tokio::time::timeout(pause, self.bell.rung()).await;
+        Ok(Turn::Again)
+    }
+
+    /// What is claimed already is deferred by its connection; nothing more is claimed until the
+    /// relay is tried again.
+    async fn wait_for_relay(&mut self) -> Turn {
+        let wait = Duration::from_secs(WAIT_SECONDS_MAX);
+        if tokio::time::timeout(wait, self.places.wait_for_all()).await.is_err() {
+            return Turn::Again;
+        }
+        if self.run.until == Until::Tried {
+            return Turn::End;
+        }
+        let accepted = self.run.progress.borrow().accepted;
+        if accepted > self.accepted {
+            (self.accepted, self.pause) = (accepted, RELAY_PAUSE_SECONDS.0);
+        }
+        let (cause, seconds) = (self.line.failure().unwrap_or_default(), self.pause);
+        tracing::warn!("the relay cannot be reached: {cause}; trying again in {seconds} s");
+        self.sleep(Duration::from_secs(seconds)).await;
+        self.pause = (self.pause * 2).min(RELAY_PAUSE_SECONDS.1);
+        self.line.try_again();
+        Turn::Again
     }
 
     /// Claims at most as many messages as there are places; gives how many rows it looked at.
@@ -253,6 +177,12 @@ impl Claiming<'_> {
     ) -> Result<usize, DeliveryError> {
         let now = self.delivery.clock.now();
         let mut tx = self.delivery.store.write().await?;
+        tx.hold_lease(self.worker, now, self.delivery.lease_seconds).await?;
+        self.strays |= self.line.gave_up();
+        if self.strays {
+            let in_hand = self.places.in_hand();
+            tx.give_back(self.worker, GivingBack::NotInHand(&in_hand), now).await?;
+        }
         let mut looked_at = 0;
         let mut claimed = Vec::new();
         let left = |claimed: &[ClaimedMessage]| {
@@ -273,17 +203,20 @@ impl Claiming<'_> {
             let Some(edition) = next else { break };
             due = tx.due_messages(edition.id, now, left(&claimed)).await?;
         }
-        if looked_at == 0 {
+        if looked_at == 0 && !self.strays {
             return Ok(0);
         }
         let ids: Vec<i64> = claimed.iter().map(|message| message.id).collect();
         if !ids.is_empty() {
             tx.claim(&ids, self.worker, now).await?;
         }
+        // Until all of them are handed over: a stop, or a failure, may come between.
+        self.strays = true;
         tx.commit().await?;
         for message in claimed {
             self.hand_over(jobs, message).await?;
         }
+        self.strays = false;
         Ok(looked_at)
     }
 
@@ -295,7 +228,7 @@ impl Claiming<'_> {
         if let Some(pace) = &mut self.pace {
             pace.next().await;
         }
-        let place = Arc::clone(&self.places).acquire_owned().await;
+        let place = self.places.take(message.id, message.attempt).await;
         let place = place.map_err(|_| DeliveryError::Recorder)?;
         let (bytes, envelope) = match self.put_together(&message).await {
             Ok(made) => made,
@@ -336,9 +269,12 @@ impl Claiming<'_> {
     }
 
     /// How long to wait until something may be due; none where the run is at its end.
-    async fn next_look(&self, until_empty: bool) -> Result<Option<Duration>, DeliveryError> {
-        if !until_empty {
+    async fn next_look(&self) -> Result<Option<Duration>, DeliveryError> {
+        if self.run.until == Until::Tried {
             return Ok(None);
+        }
+        if self.run.is_endless() {
+            self.delivery.end_editions().await?;
         }
         let mut tx = self.delivery.store.read().await?;
         let next = tx.next_try().await?;
@@ -346,13 +282,12 @@ impl Claiming<'_> {
         let now = self.delivery.clock.now();
         let wait = |next: Timestamp| (next.0 - now.0).clamp(0, LOOK_AGAIN_SECONDS);
         let seconds = match next {
-            Some(next) => wait(next),
+            Some(next) => u64::try_from(wait(next)).unwrap_or(0),
+            None if self.run.is_endless() => WAIT_SECONDS_MAX,
             None if under_way > 0 => 1,
             None => return Ok(None),
         };
-        // Never at once: a row that is due and cannot be claimed must not make the loop spin.
-        let seconds = u64::try_from(seconds).unwrap_or(0);
-        Ok(Some(Duration::from_secs(seconds).max(Duration::from_millis(50))))
+        Ok(Some(Duration::from_secs(seconds)))
     }
 }
 

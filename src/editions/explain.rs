@@ -24,6 +24,9 @@ pub enum Verdict {
     /// It has not been told, and will not.
     #[serde(rename = "not told")]
     NotTold,
+    /// The edition that told it, or did not, is archived: its file knows.
+    #[serde(rename = "archived")]
+    Archived,
     /// A mail with it is on its way, or the next edition brings it.
     #[serde(rename = "will be told")]
     WillBeTold,
@@ -115,8 +118,9 @@ pub async fn explain(
 fn rank(verdict: Verdict) -> u8 {
     match verdict {
         Verdict::NotTold => 0,
-        Verdict::WillBeTold => 1,
-        Verdict::Told => 2,
+        Verdict::Archived => 1,
+        Verdict::WillBeTold => 2,
+        Verdict::Told => 3,
     }
 }
 
@@ -294,8 +298,7 @@ impl Chain<'_> {
             self.add("address", false, detail);
         }
         if decided {
-            self.decided(edition.as_ref(), suppression.is_some());
-            return Ok(Verdict::NotTold);
+            return self.decided(tx, edition.as_ref(), suppression.is_some()).await;
         }
         match held.state.as_str() {
             ENDED => self.add("subscription", false, "the person has left".to_owned()),
@@ -309,16 +312,25 @@ impl Chain<'_> {
         Ok(Verdict::NotTold)
     }
 
-    fn decided(&mut self, edition: Option<&EditionRow>, suppressed: bool) {
-        if let Some(edition) = edition {
-            let why = if suppressed {
-                "the address was, or is by now, one that must not be written to"
-            } else {
-                "it had nothing for this subscription"
-            };
-            let detail = format!("edition {} (slot {}): {why}", edition.id, edition.slot);
-            self.add("edition", false, detail);
-        }
+    /// Of what was decided without a message that is still there.
+    async fn decided(
+        &mut self,
+        tx: &mut Tx<'_>,
+        edition: Option<&EditionRow>,
+        suppressed: bool,
+    ) -> Result<Verdict, StoreError> {
+        let Some(edition) = edition else { return Ok(Verdict::NotTold) };
+        let (verdict, why) = if let Some(at) = tx.archived_at(edition.id).await? {
+            (Verdict::Archived, format!("its messages were archived at {}", self.time(at)))
+        } else if suppressed {
+            let why = "the address was, or is by now, one that must not be written to";
+            (Verdict::NotTold, why.to_owned())
+        } else {
+            (Verdict::NotTold, "it had nothing for this subscription".to_owned())
+        };
+        let detail = format!("edition {} (slot {}): {why}", edition.id, edition.slot);
+        self.add("edition", false, detail);
+        Ok(verdict)
     }
 
     /// The slot whose day counts for what is undecided: of the edition that is being planned, of

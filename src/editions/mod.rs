@@ -7,10 +7,13 @@
 
 mod approving;
 mod compose;
+mod due;
 mod error;
 mod explain;
+mod lists;
 mod planner;
 mod slots;
+mod traced;
 mod wants;
 mod window;
 
@@ -18,6 +21,7 @@ pub use approving::{approve, refuse};
 pub use compose::{ENTRIES_MAX, FULL_ENTRIES_MAX, HTML_BYTES_MAX, boundary};
 pub use error::PlanError;
 pub use explain::{Explanation, Verdict, WhyStep, explain};
+pub use lists::{WantedList, end_list, keep_list};
 pub use planner::{
     DIGEST_LIFETIME_SECONDS, IMMEDIATE_A_DAY_MAX, Planner, Planning, SUBSCRIPTIONS_A_CHUNK, Step,
 };

@@ -18,8 +18,9 @@ use crate::store::{
 use crate::topics::Rules;
 
 use super::compose::Composer;
+use super::traced::trace_opened;
 use super::window::{Window, join_words};
-use super::{GATHERING_SECONDS, PlanError, Schedule, Slot, day_start, next_midnight};
+use super::{PlanError, Slot, day_start};
 
 /// The most subscriptions that one transaction decides: pages can write in between.
 pub const SUBSCRIPTIONS_A_CHUNK: i64 = 20_000;
@@ -61,11 +62,27 @@ impl<'a> Planner<'a> {
     /// # Errors
     /// The first [`PlanError`], after all; what was decided before stays.
     pub async fn plan_due(&self, now: Timestamp) -> Result<Vec<EditionRow>, PlanError> {
+        self.plan_while(now, || true).await
+    }
+
+    /// The same, as long as `going_on` says so, which is asked before each chunk. What is left goes
+    /// on the next time.
+    ///
+    /// # Errors
+    /// As [`Planner::plan_due`].
+    pub async fn plan_while(
+        &self,
+        now: Timestamp,
+        going_on: impl Fn() -> bool,
+    ) -> Result<Vec<EditionRow>, PlanError> {
         let cadences = self.store.read().await?.cadences().await?;
         let mut planned = Vec::new();
         let mut failed = None;
         for row in cadences {
-            match self.plan_cadence(&row, now).await {
+            if !going_on() {
+                break;
+            }
+            match self.plan_cadence(&row, now, &going_on).await {
                 Ok(edition) => planned.extend(edition),
                 Err(error) => {
                     let (list, cadence) = (&row.list_id, &row.cadence);
@@ -81,24 +98,34 @@ impl<'a> Planner<'a> {
         &self,
         row: &CadenceRow,
         now: Timestamp,
+        going_on: &impl Fn() -> bool,
     ) -> Result<Option<EditionRow>, PlanError> {
         match self.open_due(&row.list_id, &row.cadence, now).await? {
-            Some(edition) => Ok(Some(self.plan(edition, now).await?)),
+            Some(edition) => self.plan(edition, now, going_on).await,
             None => Ok(None),
         }
     }
 
-    /// Plans an edition to its end.
-    async fn plan(&self, edition: i64, now: Timestamp) -> Result<EditionRow, PlanError> {
+    /// Plans an edition to its end; none where it was interrupted.
+    async fn plan(
+        &self,
+        edition: i64,
+        now: Timestamp,
+        going_on: &impl Fn() -> bool,
+    ) -> Result<Option<EditionRow>, PlanError> {
         let mut planning = Planning::begin(*self, edition, now).await?;
-        while planning.step(now).await? == Step::More {}
+        while planning.step(now).await? == Step::More {
+            if !going_on() {
+                return Ok(None);
+            }
+        }
         let edition = planning.edition;
         self.drop_pins(&edition.list_id, &edition.cadence).await?;
         let mut tx = self.store.write().await?;
         tx.forget_hits_of(edition.id).await?;
         tx.commit().await?;
         let planned = self.store.read().await?.edition(edition.id).await?;
-        planned.ok_or_else(|| missing("edition", edition.id))
+        planned.map(Some).ok_or_else(|| missing("edition", edition.id))
     }
 
     /// The edition of a cadence that is being planned, or the one that is due now, opened.
@@ -112,7 +139,8 @@ impl<'a> Planner<'a> {
         now: Timestamp,
     ) -> Result<Option<i64>, PlanError> {
         let mut tx = self.store.write().await?;
-        let row = tx.cadence(list, cadence).await?.ok_or_else(|| missing("cadence", cadence))?;
+        let row =
+            tx.hold_cadence(list, cadence).await?.ok_or_else(|| missing("cadence", cadence))?;
         if row.edition_id.is_some() {
             return Ok(row.edition_id.filter(|_| row.planning_cut.is_some()));
         }
@@ -122,25 +150,6 @@ impl<'a> Planner<'a> {
         let edition = self.open(&mut tx, &row, &slot, now).await?;
         tx.commit().await?;
         Ok(edition)
-    }
-
-    /// The slot of a cadence that is due, if one is.
-    async fn due(
-        &self,
-        tx: &mut Tx<'_>,
-        row: &CadenceRow,
-        now: Timestamp,
-    ) -> Result<Option<Slot>, PlanError> {
-        let zone = self.site.timezone;
-        let schedule = Schedule::read(&row.schedule)?;
-        if !matches!(schedule, Schedule::Immediate) {
-            return Ok(schedule.due(row.last_slot_at, now, zone));
-        }
-        let gathered = tx.first_placed_after(row.last_cut).await?;
-        let gathered = gathered.map(|placed| placed.plus(GATHERING_SECONDS));
-        let midnight = row.left_out_at.map(|at| next_midnight(at, zone));
-        let due = gathered.into_iter().chain(midnight).filter(|at| *at <= now).min();
-        Ok(due.map(|at| Slot::moment(at.max(row.last_slot_at.plus(1)), zone)))
     }
 
     async fn open(
@@ -166,6 +175,7 @@ impl<'a> Planner<'a> {
         let Some(edition) = tx.insert_edition(&new, now).await? else {
             return Ok(None);
         };
+        trace_opened(tx, edition, &new, now).await?;
         let begun = tx.begin_planning(&row.list_id, &row.cadence, edition, cut).await?;
         Ok(begun.then_some(edition))
     }
@@ -182,7 +192,8 @@ impl<'a> Planner<'a> {
         now: Timestamp,
     ) -> Result<(Tx<'static>, EditionRow), PlanError> {
         let mut tx = self.store.write().await?;
-        let row = tx.cadence(list, cadence).await?.ok_or_else(|| missing("cadence", cadence))?;
+        let row =
+            tx.hold_cadence(list, cadence).await?.ok_or_else(|| missing("cadence", cadence))?;
         let edition = match row.edition_id.filter(|_| row.planning_cut.is_some()) {
             Some(edition) => Some(edition),
             None => {
@@ -201,16 +212,11 @@ impl<'a> Planner<'a> {
         Ok((tx, planned))
     }
 
-    fn next_slot(&self, row: &CadenceRow, now: Timestamp) -> Result<Slot, PlanError> {
-        let zone = self.site.timezone;
-        let schedule = Schedule::read(&row.schedule)?;
-        Ok(schedule.next(now, zone).unwrap_or_else(|| Slot::moment(now, zone)))
-    }
-
     /// Drops the pins that the moved cut has made needless, in short transactions.
     async fn drop_pins(&self, list: &ListId, cadence: &CadenceId) -> Result<(), PlanError> {
         loop {
             let mut tx = self.store.write().await?;
+            tx.hold_cadence(list, cadence).await?;
             let dropped = tx.drop_pins(list, cadence, self.chunk).await?;
             tx.commit().await?;
             if i64::try_from(dropped).unwrap_or(i64::MAX) < self.chunk {
@@ -299,7 +305,8 @@ impl<'a> Planning<'a> {
 
     async fn step_in(&mut self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Step, PlanError> {
         let (list, cadence) = (self.edition.list_id.clone(), self.edition.cadence.clone());
-        let row = tx.cadence(&list, &cadence).await?.ok_or_else(|| missing("cadence", &cadence))?;
+        let row =
+            tx.hold_cadence(&list, &cadence).await?.ok_or_else(|| missing("cadence", &cadence))?;
         if row.edition_id != Some(self.edition.id) || row.planning_cut.is_none() {
             return Ok(Step::Done);
         }

@@ -12,6 +12,7 @@
 //!   script, loads nothing, and fits on a line where it is a title.
 //!
 //! - [`take_in()`] writes what was read: which items are new, which were changed.
+//! - [`keep_source`] and [`end_source`] say which sources are polled.
 //!
 //! Reading is a function of octets and time. It keeps nothing, asks nobody, and touches neither
 //! database nor network; the same octets give the same items. Fetching touches the network and,
@@ -28,6 +29,7 @@ mod markup;
 mod page;
 mod read;
 mod repair;
+mod sources;
 mod take_in;
 mod vocabulary;
 
@@ -46,6 +48,7 @@ pub use fetch::{
 pub use html::{HTML_DEPTH_MAX, HTML_ELEMENTS_MAX, HTML_TAGS_MAX, HtmlTooMuch};
 pub use read::{ITEMS_MAX, ReadError, WARNINGS_MAX, read};
 pub use repair::XML_DEPTH_MAX;
+pub use sources::{end_source, keep_source};
 pub use take_in::{NewItem, TakenIn, Validators, take_in};
 
 /// How a source is to be read.

@@ -1,23 +1,26 @@
-//! Subscribers, subscriptions, profiles, followed words, consent and suppressions. Written by
+//! Subscribers, subscriptions, profiles, consent and suppressions. Written by
 //! `audience`.
 
 use crate::model::{CadenceId, Language, ListId, PlaceId, Timestamp, TopicId};
 
-use super::pins::Slice;
 use super::value::{Row, json, values};
 use super::{StoreError, Tx, statements};
 
 statements! {
     SUBJECT_BY_HASH = "SELECT id, address, name FROM subscriber WHERE address_hash = $1";
+    LOCK_SUBJECT = {
+        sqlite: "",
+        postgres: "SELECT 1 FROM subscriber WHERE address_hash = $1 FOR UPDATE"
+    };
     SUBJECT = "SELECT id, address, name FROM subscriber WHERE id = $1";
     INSERT_SUBJECT = "INSERT INTO subscriber (id, address, address_hash, name, created_at)
-        VALUES ($1, $2, $3, $4, $5)";
+        VALUES ($1, $2, $3, $4, $5) ON CONFLICT (address_hash) DO NOTHING";
     NAME_SUBJECT = "UPDATE subscriber SET name = $2 WHERE id = $1";
     ERASE_SUBJECT = "UPDATE subscriber SET address = NULL, address_hash = NULL, name = NULL,
             erased_at = $2 WHERE id = $1";
     PROFILE_BY_KEY = "SELECT id FROM profile WHERE key = $1";
     INSERT_PROFILE = "INSERT INTO profile (key, all_topics, language, topics_json, places_json)
-        VALUES ($1, $2, $3, $4, $5) RETURNING id";
+        VALUES ($1, $2, $3, $4, $5) ON CONFLICT (key) DO NOTHING";
     PROFILE = "SELECT * FROM profile WHERE id = $1";
     PROFILES_OF = "SELECT * FROM profile WHERE id IN (
             SELECT profile_id FROM subscription
@@ -26,6 +29,10 @@ statements! {
                 WHERE list_id = $1 AND cadence = $2 AND cursor IS NOT NULL AND state = 'active')";
     SUBSCRIPTION = "SELECT * FROM subscription WHERE subscriber_id = $1 AND list_id = $2";
     SUBSCRIPTION_BY_ID = "SELECT * FROM subscription WHERE id = $1";
+    LOCK_SUBSCRIPTION = {
+        sqlite: "",
+        postgres: "SELECT 1 FROM subscription WHERE id = $1 FOR UPDATE"
+    };
     SUBSCRIPTIONS_OF = "SELECT * FROM subscription WHERE subscriber_id = $1 ORDER BY list_id";
     SUBSCRIPTIONS_AFTER = "SELECT * FROM subscription WHERE list_id = $1 AND id > $2
         ORDER BY id LIMIT $3";
@@ -35,22 +42,6 @@ statements! {
     CHANGE_SUBSCRIPTION = "UPDATE subscription SET cadence = $2, profile_id = $3, state = $4,
             cursor = $5, changed_at = $6 WHERE id = $1";
     PIN = "UPDATE subscription SET cursor = $2 WHERE id = $1";
-    WORDS_OF = "SELECT w.key, w.phrase FROM subscription_word s
-        JOIN followed_word w ON w.id = s.word_id WHERE s.subscription_id = $1 ORDER BY w.key";
-    FORGET_WORDS = "DELETE FROM subscription_word WHERE subscription_id = $1";
-    WORD_BY_KEY = "SELECT id FROM followed_word WHERE key = $1";
-    INSERT_WORD = "INSERT INTO followed_word (key, phrase) VALUES ($1, $2) RETURNING id";
-    FOLLOW_WORD = "INSERT INTO subscription_word (word_id, subscription_id) VALUES ($1, $2)
-        ON CONFLICT (word_id, subscription_id) DO NOTHING";
-    WORDS_IN_SLICE = "SELECT sw.subscription_id, w.id, w.phrase FROM subscription s
-        JOIN subscription_word sw ON sw.subscription_id = s.id
-        JOIN followed_word w ON w.id = sw.word_id
-        WHERE s.list_id = $1 AND s.cadence = $2 AND s.id > $3 AND s.id <= $4
-            AND s.state = 'active' AND CASE WHEN s.cursor IS NULL THEN 0 ELSE 1 END = $5
-            AND (s.cursor IS NULL OR s.cursor < $6)
-        ORDER BY sw.subscription_id, w.id";
-    FORGET_WORD = "DELETE FROM followed_word WHERE key = $1
-        AND NOT EXISTS (SELECT 1 FROM subscription_word WHERE word_id = followed_word.id)";
     FORGET_CONSENTS = "DELETE FROM consent WHERE subscription_id = $1";
     SUPPRESS = "INSERT INTO suppression (address_hash, cause, reason, since)
         VALUES ($1, $2, $3, $4)
@@ -83,6 +74,19 @@ pub struct Profile {
     pub topics: Vec<TopicId>,
     /// The places, in order of their ids; none stands for the whole area.
     pub places: Vec<PlaceId>,
+}
+
+/// A subscription that nobody else can change until the transaction ends, and that no planner
+/// decides meanwhile: only this can be changed.
+#[derive(Clone, Debug)]
+pub struct HeldSubscription(StoredSubscription);
+
+impl std::ops::Deref for HeldSubscription {
+    type Target = StoredSubscription;
+
+    fn deref(&self) -> &StoredSubscription {
+        &self.0
+    }
 }
 
 impl Profile {
@@ -146,21 +150,27 @@ impl Tx<'_> {
         self.row(SUBJECT_BY_HASH, values![hash]).await?.as_ref().map(Subject::read).transpose()
     }
 
+    /// The same, held until the transaction ends: nobody else joins, changes or erases this person
+    /// meanwhile.
+    pub async fn hold_subject(&mut self, hash: &str) -> Result<Option<Subject>, StoreError> {
+        self.lock(LOCK_SUBJECT, values![hash]).await?;
+        self.subject_by_hash(hash).await
+    }
+
     /// A subscriber by its id.
     pub async fn subject(&mut self, id: i64) -> Result<Option<Subject>, StoreError> {
         self.row(SUBJECT, values![id]).await?.as_ref().map(Subject::read).transpose()
     }
 
-    /// Adds a subscriber under a random id.
+    /// Adds a subscriber under a random id; false where the address has one already.
     pub async fn insert_subject(
         &mut self,
         subject: &Subject,
         hash: &str,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let values = values![subject.id, subject.address.clone(), hash, subject.name.clone(), now];
-        let done = self.execute(INSERT_SUBJECT, values).await;
-        done.map(|_| ()).map_err(|e| e.or_exists("the subscriber"))
+        Ok(self.execute(INSERT_SUBJECT, values).await? > 0)
     }
 
     /// Gives a subscriber another name.
@@ -182,13 +192,14 @@ impl Tx<'_> {
             return row.int("id");
         }
         let values = values![
-            key,
+            &key,
             profile.all_topics,
             profile.language.tag(),
             json(&profile.topics),
             json(&profile.places),
         ];
-        self.one(INSERT_PROFILE, values).await?.int("id")
+        self.execute(INSERT_PROFILE, values).await?;
+        self.one(PROFILE_BY_KEY, values![key]).await?.int("id")
     }
 
     /// A profile.
@@ -223,6 +234,28 @@ impl Tx<'_> {
     ) -> Result<Option<StoredSubscription>, StoreError> {
         let row = self.row(SUBSCRIPTION_BY_ID, values![id]).await?;
         row.as_ref().map(StoredSubscription::read).transpose()
+    }
+
+    /// A subscription by its id, held until the transaction ends, together with its cadence.
+    pub async fn hold_subscription(
+        &mut self,
+        id: i64,
+    ) -> Result<Option<HeldSubscription>, StoreError> {
+        let mut seen = self.subscription_by_id(id).await?;
+        while let Some(before) = seen {
+            // The cadence first, as planners do.
+            self.share_cadence(&before.list, &before.cadence).await?;
+            self.lock(LOCK_SUBSCRIPTION, values![id]).await?;
+            let held = self.subscription_by_id(id).await?;
+            match held {
+                Some(held) if held.cadence == before.cadence => {
+                    return Ok(Some(HeldSubscription(held)));
+                }
+                // It moved to another cadence before it could be held.
+                held => seen = held,
+            }
+        }
+        Ok(None)
     }
 
     /// Everything somebody subscribed to.
@@ -278,51 +311,6 @@ impl Tx<'_> {
     /// Pins a subscription.
     pub async fn pin(&mut self, subscription: i64, cursor: i64) -> Result<(), StoreError> {
         self.execute(PIN, values![subscription, cursor]).await?;
-        Ok(())
-    }
-
-    /// The words a subscription follows, as (canonical key, phrase), in order of their keys.
-    pub async fn words_of(
-        &mut self,
-        subscription: i64,
-    ) -> Result<Vec<(String, String)>, StoreError> {
-        let rows = self.rows(WORDS_OF, values![subscription]).await?;
-        rows.iter().map(|row| Ok((row.text("key")?, row.text("phrase")?))).collect()
-    }
-
-    /// Lets a subscription follow these words, given as (canonical key, phrase), and no others.
-    pub async fn follow_words(
-        &mut self,
-        subscription: i64,
-        words: &[(String, String)],
-    ) -> Result<(), StoreError> {
-        self.execute(FORGET_WORDS, values![subscription]).await?;
-        for (key, phrase) in words {
-            let word = match self.row(WORD_BY_KEY, values![key]).await? {
-                Some(row) => row.int("id")?,
-                None => self.one(INSERT_WORD, values![key, phrase]).await?.int("id")?,
-            };
-            self.execute(FOLLOW_WORD, values![word, subscription]).await?;
-        }
-        Ok(())
-    }
-
-    /// The followed words of a slice's subscriptions: subscription, word, phrase.
-    pub async fn words_in_slice(
-        &mut self,
-        slice: &Slice<'_>,
-    ) -> Result<Vec<(i64, i64, String)>, StoreError> {
-        let Slice { list, cadence, after, until, pinned, cut, .. } = *slice;
-        let values = values![list, cadence, after, until, pinned, cut];
-        let rows = self.rows(WORDS_IN_SLICE, values).await?;
-        rows.iter()
-            .map(|row| Ok((row.int("subscription_id")?, row.int("id")?, row.text("phrase")?)))
-            .collect()
-    }
-
-    /// Forgets a phrase that nobody follows any more.
-    pub async fn forget_word(&mut self, key: &str) -> Result<(), StoreError> {
-        self.execute(FORGET_WORD, values![key]).await?;
         Ok(())
     }
 

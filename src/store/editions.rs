@@ -4,7 +4,7 @@ use crate::model::{CadenceId, Language, ListId, Timestamp};
 
 use super::pins::Slice;
 use super::value::{Row, json, values};
-use super::{StoreError, Tx, statements};
+use super::{Bell, StoreError, Tx, statements};
 
 statements! {
     INSERT_EDITION = "INSERT INTO edition
@@ -12,19 +12,24 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'planning', $9)
         ON CONFLICT (list_id, cadence, slot) DO NOTHING RETURNING id";
     EDITION = "SELECT * FROM edition WHERE id = $1";
+    LOCK_EDITION = {
+        sqlite: "",
+        postgres: "SELECT 1 FROM edition WHERE id = $1 FOR UPDATE"
+    };
     EDITIONS = "SELECT * FROM edition WHERE id > $1 ORDER BY id LIMIT $2";
     EDITION_OF_POSITION = "SELECT * FROM edition WHERE list_id = $1 AND cadence = $2
         AND since < $3 AND cut >= $3 ORDER BY id DESC LIMIT 1";
     OPEN_EDITIONS = "SELECT * FROM edition WHERE state = 'open' ORDER BY slot_at, id";
     PLANNED = "UPDATE edition SET state = $2, planned_at = $3,
-        released_at = CASE WHEN $2 = 'open' THEN $3 END WHERE id = $1";
+        released_at = CASE WHEN $2 = 'open' THEN CAST($3 AS BIGINT) END WHERE id = $1";
     DECIDE_EDITION = "UPDATE edition SET state = $2, decided_by = $3, released_at = $4
         WHERE id = $1 AND state = 'waiting'";
     END_EDITION = "UPDATE edition SET state = 'done' WHERE id = $1 AND state = 'open'
         AND NOT EXISTS (SELECT 1 FROM message WHERE edition_id = $1
             AND state IN ('queued', 'deferred'))
         AND NOT EXISTS (SELECT 1 FROM message WHERE edition_id = $1 AND state = 'sending')";
-    REOPEN_EDITION = "UPDATE edition SET state = 'open' WHERE id = $1 AND state = 'done'";
+    REOPEN_EDITION = "UPDATE edition SET state = 'open' WHERE id = $1 AND state = 'done'
+        AND archived_at IS NULL";
     ADD_COUNTS = "UPDATE edition SET considered = considered + $2, empty = empty + $3,
         suppressed = suppressed + $4, planned_messages = planned_messages + $5 WHERE id = $1";
     INSERT_FRAGMENT = "INSERT INTO fragment (edition_id, key, html, text, html_bytes)
@@ -71,6 +76,8 @@ statements! {
             AND s.subscriber_id NOT IN (SELECT m.subscriber_id FROM message m
                 JOIN edition e ON e.id = m.edition_id
                 WHERE e.list_id = $1 AND e.cadence = $2 AND e.slot_at >= $7 AND e.id <> $3
+                    AND m.edition_id >= (SELECT min(f.id) FROM edition f WHERE f.list_id = $1
+                        AND f.cadence = $2 AND f.slot_at >= $7)
                     AND m.state <> 'cancelled'
                 GROUP BY m.subscriber_id HAVING count(*) >= $8)
         GROUP BY s.profile_id, s.cursor, coalesce(h.words, '')";
@@ -106,6 +113,8 @@ statements! {
             AND s.subscriber_id NOT IN (SELECT m.subscriber_id FROM message m
                 JOIN edition e ON e.id = m.edition_id
                 WHERE e.list_id = $1 AND e.cadence = $2 AND e.slot_at >= $10 AND e.id <> $3
+                    AND m.edition_id >= (SELECT min(f.id) FROM edition f WHERE f.list_id = $1
+                        AND f.cadence = $2 AND f.slot_at >= $10)
                     AND m.state <> 'cancelled'
                 GROUP BY m.subscriber_id HAVING count(*) >= $11)
         ORDER BY s.id
@@ -305,6 +314,7 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.execute(PLANNED, values![id, state, now]).await?;
+        self.ring(Bell::Delivery);
         Ok(())
     }
 
@@ -319,13 +329,21 @@ impl Tx<'_> {
         Ok(self.execute(DECIDE_EDITION, values![id, state, by, now]).await? > 0)
     }
 
+    /// Holds an edition until the transaction ends: it is neither ended nor opened again meanwhile.
+    pub async fn hold_edition(&mut self, id: i64) -> Result<(), StoreError> {
+        self.lock(LOCK_EDITION, values![id]).await?;
+        Ok(())
+    }
+
     /// Ends an edition of which no message is on its way any more.
     pub async fn end_edition(&mut self, id: i64) -> Result<bool, StoreError> {
+        self.hold_edition(id).await?;
         Ok(self.execute(END_EDITION, values![id]).await? > 0)
     }
 
-    /// Opens an edition again, of which a message is to be sent again.
+    /// Opens an edition again, of which a message is to be sent again; never an archived one.
     pub async fn reopen_edition(&mut self, id: i64) -> Result<(), StoreError> {
+        self.hold_edition(id).await?;
         self.execute(REOPEN_EDITION, values![id]).await?;
         Ok(())
     }
@@ -506,7 +524,7 @@ impl Tx<'_> {
 }
 
 impl EditionRow {
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             id: row.int("id")?,
             list_id: row.word("list_id", "list id")?,

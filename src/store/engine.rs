@@ -33,6 +33,14 @@ impl DeliveryLock {
     }
 }
 
+/// That a process polls, or is the daemon of a database; given back when it is dropped, or its
+/// process ends. On PostgreSQL it holds nothing: there several share the work by claims and leases.
+#[derive(Debug)]
+#[must_use = "it ends when it is dropped"]
+pub struct ProcessLock {
+    _file: Option<File>,
+}
+
 #[derive(Clone, Debug)]
 pub(super) enum Engine {
     Sqlite(Sqlite),
@@ -98,8 +106,32 @@ impl Engine {
         Ok(DeliveryLock { alone })
     }
 
+    pub fn lock_daemon(&self) -> Result<ProcessLock, StoreError> {
+        let file = match self {
+            Self::Sqlite(engine) => Some(engine.lock_daemon()?),
+            Self::Postgres(_) => None,
+        };
+        Ok(ProcessLock { _file: file })
+    }
+
+    pub async fn lock_polling(&self) -> Result<ProcessLock, StoreError> {
+        let file = match self {
+            Self::Sqlite(engine) => Some(engine.lock_polling().await?),
+            Self::Postgres(_) => None,
+        };
+        Ok(ProcessLock { _file: file })
+    }
+
+    pub fn newest_step(&self) -> i64 {
+        match self {
+            Self::Sqlite(_) => migrations::SQLITE.newest(),
+            Self::Postgres(_) => migrations::POSTGRES.newest(),
+        }
+    }
+
     pub async fn prepare(&self, sql: Sql) -> Result<(), StoreError> {
         match self {
+            Self::Sqlite(_) if sql.sqlite.is_empty() => Ok(()),
             Self::Sqlite(engine) => engine.prepare(sql.sqlite).await,
             Self::Postgres(engine) => engine.prepare(sql.postgres).await,
         }
@@ -137,6 +169,13 @@ impl Transaction<'_> {
                 bind!(sql.postgres, values).execute(&mut **tx).await?.rows_affected()
             }
         })
+    }
+
+    pub async fn lock(&mut self, sql: Sql, values: &[Value]) -> Result<(), StoreError> {
+        if let Self::Postgres(tx) = self {
+            bind!(sql.postgres, values).execute(&mut **tx).await?;
+        }
+        Ok(())
     }
 
     pub async fn rows(&mut self, sql: Sql, values: &[Value]) -> Result<Vec<Row>, StoreError> {

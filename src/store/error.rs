@@ -32,6 +32,12 @@ pub enum StoreError {
         /// The lock's file.
         path: String,
     },
+    /// Another daemon serves this database.
+    #[error("another daemon serves this database (lock {path})")]
+    DaemonTaken {
+        /// The lock's file.
+        path: String,
+    },
     /// What was stored is not what this version stores.
     #[error("the database holds a {what} that cannot be read: {text:?}")]
     Unreadable {
@@ -65,6 +71,10 @@ impl StoreError {
             Self::Behind { .. } => "run `banditore migrate`, then try again",
             Self::Newer { .. } => "use the version that made it, or a later one",
             Self::DeliveryTaken { .. } => "wait until it has finished, or stop it first",
+            Self::DaemonTaken { .. } => {
+                "stop it first; other commands work beside it, and on PostgreSQL several daemons \
+                 share the work"
+            }
             Self::Unreadable { .. } => {
                 "was the database changed by hand? restore a backup, or put the value right"
             }
@@ -72,6 +82,29 @@ impl StoreError {
             Self::Sql(_) | Self::Migrate(_) => {
                 "look at the cause above: a full disk, a lock held for long, a damaged file"
             }
+        }
+    }
+
+    /// Whether the same may go well a little later, since it is the database that is away, busy or
+    /// full: a program that lives on tries again.
+    pub fn is_transient(&self) -> bool {
+        use sqlx::Error;
+        let code = |cause: &dyn sqlx::error::DatabaseError| {
+            cause.code().is_some_and(|code| may_pass(&code))
+        };
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Sql(Error::Database(cause)) => code(cause.as_ref()),
+            Self::Sql(cause) => matches!(
+                cause,
+                Error::Io(_)
+                    | Error::Tls(_)
+                    | Error::Protocol(_)
+                    | Error::PoolTimedOut
+                    | Error::WorkerCrashed
+                    | Error::BeginFailed
+            ),
+            _ => false,
         }
     }
 
@@ -83,5 +116,17 @@ impl StoreError {
             }
             other => other,
         }
+    }
+}
+
+/// Whether a database's code is about something that passes. SQLite's are numbers (busy, locked,
+/// out of memory, I/O, full, cannot open; the low octet is the kind); PostgreSQL's have five
+/// characters (connection, resources, intervention, lock, serialization and deadlock).
+fn may_pass(code: &str) -> bool {
+    const SQLITE: [i64; 6] = [5, 6, 7, 10, 13, 14];
+    const POSTGRES: [&str; 6] = ["08", "40", "53", "57", "58", "55P03"];
+    match code.parse::<i64>() {
+        Ok(number) if code.len() < 5 => SQLITE.contains(&(number & 0xff)),
+        _ => POSTGRES.iter().any(|class| code.starts_with(class)),
     }
 }

@@ -3,7 +3,7 @@
 use crate::model::{CadenceId, ListId, Timestamp};
 
 use super::value::{Row, values};
-use super::{StoreError, Tx, statements};
+use super::{Bell, StoreError, Tx, statements};
 
 statements! {
     UPSERT_LIST = "INSERT INTO list
@@ -33,6 +33,14 @@ statements! {
     CADENCE = "SELECT c.*, coalesce(c.removed_at, l.removed_at) AS ended_at
         FROM cadence c JOIN list l ON l.id = c.list_id
         WHERE c.list_id = $1 AND c.cadence = $2";
+    LOCK_CADENCE = {
+        sqlite: "",
+        postgres: "SELECT 1 FROM cadence WHERE list_id = $1 AND cadence = $2 FOR UPDATE"
+    };
+    SHARE_CADENCE = {
+        sqlite: "",
+        postgres: "SELECT 1 FROM cadence WHERE list_id = $1 AND cadence = $2 FOR SHARE"
+    };
     BEGIN_PLANNING = "UPDATE cadence SET edition_id = $3, planning_cut = $4, decided_until = 0
         WHERE list_id = $1 AND cadence = $2 AND edition_id IS NULL";
     DECIDED_UNTIL = "UPDATE cadence SET decided_until = $3 WHERE list_id = $1 AND cadence = $2";
@@ -175,6 +183,7 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let head = self.stream_head().await?;
+        self.ring(Bell::Editions);
         self.execute(UPSERT_CADENCE, values![list, cadence, schedule, now, head]).await?;
         Ok(())
     }
@@ -203,6 +212,28 @@ impl Tx<'_> {
     ) -> Result<Option<CadenceRow>, StoreError> {
         let row = self.row(CADENCE, values![list, cadence]).await?;
         row.as_ref().map(CadenceRow::read).transpose()
+    }
+
+    /// One cadence, held alone until the transaction ends: its marks stay what they are, and nobody
+    /// changes a subscription of it meanwhile.
+    pub async fn hold_cadence(
+        &mut self,
+        list: &ListId,
+        cadence: &CadenceId,
+    ) -> Result<Option<CadenceRow>, StoreError> {
+        self.lock(LOCK_CADENCE, values![list, cadence]).await?;
+        self.cadence(list, cadence).await
+    }
+
+    /// Holds a cadence together with others that change its subscriptions: no planner decides
+    /// anybody of it until the transaction ends.
+    pub(super) async fn share_cadence(
+        &mut self,
+        list: &ListId,
+        cadence: &CadenceId,
+    ) -> Result<(), StoreError> {
+        self.lock(SHARE_CADENCE, values![list, cadence]).await?;
+        Ok(())
     }
 
     /// Marks a cadence as being planned; false where it is already, or waits for approval.
@@ -257,6 +288,7 @@ impl Tx<'_> {
         list: &ListId,
         cadence: &CadenceId,
     ) -> Result<(), StoreError> {
+        self.ring(Bell::Editions);
         self.execute(END_WAITING, values![list, cadence]).await?;
         Ok(())
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::model::Timestamp;
 
 use super::value::{Row, json, values};
-use super::{StoreError, Tx, outbox, statements};
+use super::{Bell, StoreError, Tx, outbox, statements};
 
 statements! {
     DUE = "SELECT m.id, m.edition_id, m.subscriber_id, m.subscription_id, m.variant_id,
@@ -22,7 +22,7 @@ statements! {
         JOIN subscription s ON s.id = m.subscription_id
         LEFT JOIN suppression x ON x.address_hash = p.address_hash
         WHERE m.edition_id = $1 AND m.state IN ('queued', 'deferred') AND m.next_try_at <= $2
-        ORDER BY m.next_try_at, m.id LIMIT $3";
+        ORDER BY m.next_try_at, m.id LIMIT $3" + { postgres: "FOR UPDATE OF m SKIP LOCKED" };
     END_UNSENT = "UPDATE message SET state = $2, cause = $3, ended_at = $4
         WHERE id = $1 AND state IN ('waiting', 'queued', 'deferred')";
     NEXT_TRY = "SELECT min(d.at) AS at FROM (
@@ -31,28 +31,6 @@ statements! {
             UNION ALL SELECT min(next_try_at) AS at FROM message
                 WHERE edition_id IS NULL AND state IN ('queued', 'deferred')) d";
     UNDER_WAY = "SELECT count(*) AS n FROM message WHERE state = 'sending'";
-    WORKERS_UNDER_WAY = "SELECT DISTINCT m.worker_id, coalesce(w.lease_until, 0) AS lease_until
-        FROM message m LEFT JOIN worker w ON w.id = m.worker_id
-        WHERE m.state = 'sending' AND m.worker_id <> $1";
-    DOUBTS_OF = "SELECT count(*) AS n FROM message m
-        JOIN attempt a ON a.message_id = m.id AND a.number = m.attempts
-        WHERE m.state = 'sending' AND m.worker_id = $1 AND a.stage = 'content'";
-    END_ATTEMPTS_OF = "UPDATE attempt SET ended_at = $2,
-            outcome = CASE WHEN stage = 'content' THEN 'in_doubt' ELSE 'released' END
-        WHERE outcome IS NULL AND (message_id, number) IN
-            (SELECT id, attempts FROM message WHERE state = 'sending' AND worker_id = $1)";
-    RELEASE_MESSAGES_OF = "UPDATE message SET worker_id = NULL, next_try_at = $2, state = f.state,
-            cause = CASE f.state WHEN 'dropped' THEN 'in_doubt' END,
-            ended_at = CASE f.state WHEN 'queued' THEN NULL ELSE $2 END
-        FROM (SELECT m.id, CASE WHEN a.outcome <> 'in_doubt' THEN 'queued'
-                    WHEN m.notice_id IS NOT NULL OR l.in_doubt = 'resend' THEN 'queued'
-                    WHEN l.in_doubt = 'hold' THEN 'held' ELSE 'dropped' END AS state
-                FROM message m
-                JOIN attempt a ON a.message_id = m.id AND a.number = m.attempts
-                LEFT JOIN edition e ON e.id = m.edition_id
-                LEFT JOIN list l ON l.id = e.list_id
-                WHERE m.state = 'sending' AND m.worker_id = $1) f
-        WHERE message.id = f.id";
     COUNTS = "SELECT state, count(*) AS n FROM message WHERE edition_id = $1 GROUP BY state";
     MESSAGES = "SELECT * FROM message WHERE edition_id IS NOT NULL AND id > $1
         ORDER BY id LIMIT $2";
@@ -392,8 +370,9 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let outcomes = json(outcomes);
-        self.execute(outbox::END_ATTEMPTS, values![&outcomes, now]).await?;
-        self.execute(outbox::END_SENDING, values![outcomes, now]).await?;
+        // Message before attempt, as everybody locks them.
+        self.execute(outbox::END_SENDING, values![&outcomes, now]).await?;
+        self.execute(outbox::END_ATTEMPTS, values![outcomes, now]).await?;
         Ok(())
     }
 
@@ -405,24 +384,6 @@ impl Tx<'_> {
     /// How many messages are with a worker.
     pub async fn under_way(&mut self) -> Result<i64, StoreError> {
         self.one(UNDER_WAY, values![]).await?.int("n")
-    }
-
-    /// Other workers that have messages, each with the end of its lease.
-    pub async fn other_workers(
-        &mut self,
-        worker: i64,
-    ) -> Result<Vec<(i64, Timestamp)>, StoreError> {
-        let rows = self.rows(WORKERS_UNDER_WAY, values![worker]).await?;
-        rows.iter().map(|row| Ok((row.int("worker_id")?, row.time("lease_until")?))).collect()
-    }
-
-    /// Takes the messages of a worker that is gone: not begun, they are sent again; begun, they are
-    /// in doubt and their list's policy decides. Gives how many are in doubt.
-    pub async fn take_over(&mut self, worker: i64, now: Timestamp) -> Result<i64, StoreError> {
-        let doubts = self.one(DOUBTS_OF, values![worker]).await?.int("n")?;
-        self.execute(END_ATTEMPTS_OF, values![worker, now]).await?;
-        self.execute(RELEASE_MESSAGES_OF, values![worker, now]).await?;
-        Ok(doubts)
     }
 
     /// How many messages of an edition stand in each state.
@@ -502,6 +463,7 @@ impl Tx<'_> {
 
     /// Lets the waiting messages of an approved edition go out.
     pub async fn release_waiting(&mut self, edition: i64) -> Result<u64, StoreError> {
+        self.ring(Bell::Delivery);
         self.execute(RELEASE_WAITING, values![edition]).await
     }
 
@@ -535,6 +497,7 @@ impl Tx<'_> {
         now: Timestamp,
         expires: Timestamp,
     ) -> Result<bool, StoreError> {
+        self.ring(Bell::Delivery);
         Ok(self.execute(RESEND_BY_NAME, values![message, cause, now, expires]).await? > 0)
     }
 
@@ -585,7 +548,7 @@ impl Doubt {
 }
 
 impl MessageRow {
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             id: row.int("id")?,
             edition_id: row.int("edition_id")?,

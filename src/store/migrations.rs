@@ -59,6 +59,11 @@ impl Steps {
         }
     }
 
+    /// The step that brings a database to this version.
+    pub fn newest(&self) -> i64 {
+        self.0[self.0.len() - 1].0
+    }
+
     async fn missing<DB: Database>(&self, pool: &Pool<DB>) -> Result<usize, StoreError>
     where
         DB::Connection: Migrate,
@@ -69,7 +74,7 @@ impl Steps {
         connection.ensure_migrations_table(table).await?;
         let applied = connection.list_applied_migrations(table).await?;
         let newest = applied.iter().map(|step| step.version).max().unwrap_or(0);
-        if newest > self.0[self.0.len() - 1].0 {
+        if newest > self.newest() {
             return Err(StoreError::Newer { found: newest });
         }
         Ok(self.0.len().saturating_sub(applied.len()))

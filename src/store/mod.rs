@@ -7,14 +7,16 @@
 //! stands in `sqlite.rs` and `postgres.rs`; `engine.rs` chooses.
 //!
 //! On SQLite one transaction writes at a time. On PostgreSQL several do, at READ COMMITTED: a
-//! function that reads what it then decides upon locks it first, in the order cadence, edition,
-//! subscription.
+//! function that reads what it then decides upon holds it first, in the order subscriber, cadence,
+//! edition, subscription, message.
 
+mod archive;
 mod audience;
 mod bells;
 mod editions;
 mod engine;
 mod error;
+mod followed;
 mod installation;
 mod limits;
 mod lists;
@@ -32,12 +34,15 @@ mod trace;
 mod value;
 mod worker;
 
-pub use audience::{NewSubscription, Profile, StoredSubscription, Subject, Suppression};
+pub use archive::Shape;
+pub use audience::{
+    HeldSubscription, NewSubscription, Profile, StoredSubscription, Subject, Suppression,
+};
 pub use bells::{Bell, Listener};
 pub use editions::{
     ChunkCounts, EditionRow, Fragment, GroupCount, GroupKey, NewEdition, NewVariant, VariantRow,
 };
-pub use engine::{DeliveryLock, Durability};
+pub use engine::{DeliveryLock, Durability, ProcessLock};
 pub use error::StoreError;
 pub use installation::Marks;
 pub use lists::{CadenceRow, Carrying, ListRow};
@@ -51,6 +56,7 @@ pub use sources::{ItemRow, NewRevision, PollRow, SourceRow};
 pub use stream::{EntryReason, EntryRow};
 pub use trace::{Actor, ActorKind, Subject as TraceSubject, TraceRow};
 pub use value::Row;
+pub use worker::GivingBack;
 
 use std::sync::Arc;
 
@@ -60,25 +66,21 @@ use value::Value;
 /// A statement, in the words of each engine; nearly always they are the same.
 #[derive(Clone, Copy, Debug)]
 pub struct Sql {
-    /// As SQLite reads it.
+    /// As SQLite reads it; empty for a lock, which it does not need.
     pub sqlite: &'static str,
     /// As PostgreSQL reads it.
     pub postgres: &'static str,
 }
 
-impl Sql {
-    const fn same(sql: &'static str) -> Self {
-        Self { sqlite: sql, postgres: sql }
-    }
-}
-
-/// Declares statements as constants, and lists them so that a test can prepare every one. One that
-/// the engines say in different words has both, side by side.
+/// Declares statements as constants, and lists them so that a test can prepare every one. Where
+/// PostgreSQL must be told more (which rows to lock), that is added; one that the engines say in
+/// different words has both, side by side.
 macro_rules! statements {
     ($($name:ident =
-        $($sql:literal)? $({ sqlite: $sqlite:literal, postgres: $postgres:literal })?;)*) => {
+        $($sql:literal $(+ { postgres: $more:literal })?)?
+        $({ sqlite: $sqlite:literal, postgres: $postgres:literal })?;)*) => {
         $(pub(super) const $name: $crate::store::Sql =
-            $($crate::store::Sql::same($sql))?
+            $($crate::store::Sql { sqlite: $sql, postgres: concat!($sql $(, " ", $more)?) })?
             $($crate::store::Sql { sqlite: $sqlite, postgres: $postgres })?;)*
         /// Every statement of this file, by name.
         pub(super) const ALL: &[(&str, $crate::store::Sql)] = &[$((stringify!($name), $name)),*];
@@ -89,8 +91,10 @@ pub(crate) use statements;
 /// Every statement of the room with its name, for the test that prepares them all.
 pub fn all_statements() -> Vec<(&'static str, Sql)> {
     [
+        archive::ALL,
         audience::ALL,
         editions::ALL,
+        followed::ALL,
         installation::ALL,
         limits::ALL,
         lists::ALL,
@@ -207,6 +211,45 @@ impl Store {
         self.engine.lock_delivery()
     }
 
+    /// Takes the right to be the daemon of this database, for as long as the lock lives. On
+    /// PostgreSQL several daemons share the work.
+    ///
+    /// # Errors
+    /// [`StoreError::DaemonTaken`] where another process is the daemon of a SQLite file.
+    pub fn lock_daemon(&self) -> Result<ProcessLock, StoreError> {
+        self.engine.lock_daemon()
+    }
+
+    /// Says that this process polls, for as long as the lock lives: several may. On SQLite, where
+    /// nobody else does, claims of sources that a killed process has left are ended.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn lock_polling(&self) -> Result<ProcessLock, StoreError> {
+        self.engine.lock_polling().await
+    }
+
+    /// Whether the database can be reached and its tables are of this version. It only reads.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        let (newest, found) = (self.engine.newest_step(), self.read().await?.newest_step().await?);
+        match found.cmp(&newest) {
+            std::cmp::Ordering::Equal => Ok(()),
+            std::cmp::Ordering::Less => {
+                let missing = usize::try_from(newest - found).unwrap_or(usize::MAX);
+                Err(StoreError::Behind { missing })
+            }
+            std::cmp::Ordering::Greater => Err(StoreError::Newer { found }),
+        }
+    }
+
+    /// Rings every bell of this process, where word of others may have been missed.
+    pub fn ring_all(&self) {
+        Bell::ALL.into_iter().for_each(|bell| self.bells.ring(bell));
+    }
+
     /// Has the database's parser read a statement, without running it.
     ///
     /// # Errors
@@ -247,6 +290,11 @@ impl Tx<'_> {
     /// Runs a statement; gives the number of rows it changed.
     async fn execute(&mut self, sql: Sql, values: &[Value]) -> Result<u64, StoreError> {
         self.inner.execute(sql, values).await
+    }
+
+    /// Runs a statement that only locks: nothing on SQLite, where a writing transaction is alone.
+    async fn lock(&mut self, sql: Sql, values: &[Value]) -> Result<(), StoreError> {
+        self.inner.lock(sql, values).await
     }
 
     async fn rows(&mut self, sql: Sql, values: &[Value]) -> Result<Vec<Row>, StoreError> {

@@ -59,10 +59,59 @@ statements! {
                 AND message.state = 'sending'",
         postgres: "UPDATE message SET state = o.state, cause = o.cause,
                 next_try_at = o.next_try_at, worker_id = NULL,
-                ended_at = CASE WHEN o.state IN ('queued', 'deferred') THEN NULL ELSE $2 END
+                ended_at = CASE WHEN o.state IN ('queued', 'deferred') THEN NULL
+                    ELSE $2::bigint END
             FROM json_to_recordset($1::json) AS o (message bigint, attempt bigint, state text,
                 cause text, next_try_at bigint)
             WHERE message.id = o.message AND message.attempts = o.attempt
                 AND message.state = 'sending'"
+    };
+    END_ATTEMPTS_OF = {
+        sqlite: "UPDATE attempt SET ended_at = $2,
+                outcome = CASE WHEN stage = 'content' THEN 'in_doubt' ELSE 'released' END
+            WHERE (message_id, number) IN (SELECT value ->> 0, value ->> 1 FROM json_each($1))
+                AND outcome IS NULL AND ($3 = 1 OR stage <> 'content')
+            RETURNING message_id, outcome",
+        postgres: "UPDATE attempt SET ended_at = $2,
+                outcome = CASE WHEN stage = 'content' THEN 'in_doubt' ELSE 'released' END
+            FROM (SELECT (value ->> 0)::bigint AS message, (value ->> 1)::bigint AS number
+                FROM json_array_elements($1::json)) o
+            WHERE attempt.message_id = o.message AND attempt.number = o.number
+                AND attempt.outcome IS NULL AND ($3 = 1 OR attempt.stage <> 'content')
+            RETURNING attempt.message_id, attempt.outcome"
+    };
+    RELEASE_MESSAGES = {
+        sqlite: "UPDATE message SET worker_id = NULL, state = 'queued', next_try_at = $3
+            WHERE id IN (SELECT value FROM json_each($1))
+                AND state = 'sending' AND worker_id = $2",
+        postgres: "UPDATE message SET worker_id = NULL, state = 'queued', next_try_at = $3
+            WHERE id = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text($1::json)))
+                AND state = 'sending' AND worker_id = $2"
+    };
+    DECIDE_DOUBTS = {
+        sqlite: "UPDATE message SET worker_id = NULL, next_try_at = $3, state = f.state,
+                cause = CASE f.state WHEN 'dropped' THEN 'in_doubt' END,
+                ended_at = CASE f.state WHEN 'queued' THEN NULL ELSE $3 END
+            FROM (SELECT m.id, CASE
+                        WHEN m.notice_id IS NOT NULL OR l.in_doubt = 'resend' THEN 'queued'
+                        WHEN l.in_doubt = 'hold' THEN 'held' ELSE 'dropped' END AS state
+                    FROM json_each($1) o JOIN message m ON m.id = o.value
+                    LEFT JOIN edition e ON e.id = m.edition_id
+                    LEFT JOIN notice n ON n.id = m.notice_id
+                    JOIN list l ON l.id = coalesce(e.list_id, n.list_id)) f
+            WHERE message.id = f.id AND message.state = 'sending' AND message.worker_id = $2",
+        postgres: "UPDATE message SET worker_id = NULL, next_try_at = $3, state = f.state,
+                cause = CASE f.state WHEN 'dropped' THEN 'in_doubt' END,
+                ended_at = CASE f.state WHEN 'queued' THEN NULL ELSE $3::bigint END
+            FROM (SELECT m.id, CASE
+                        WHEN m.notice_id IS NOT NULL OR l.in_doubt = 'resend' THEN 'queued'
+                        WHEN l.in_doubt = 'hold' THEN 'held' ELSE 'dropped' END AS state
+                    FROM message m
+                    LEFT JOIN edition e ON e.id = m.edition_id
+                    LEFT JOIN notice n ON n.id = m.notice_id
+                    JOIN list l ON l.id = coalesce(e.list_id, n.list_id)
+                    WHERE m.id = ANY (ARRAY(SELECT value::bigint
+                        FROM json_array_elements_text($1::json)))) f
+            WHERE message.id = f.id AND message.state = 'sending' AND message.worker_id = $2"
     };
 }

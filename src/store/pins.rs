@@ -23,6 +23,8 @@ statements! {
             AND subscriber_id NOT IN (SELECT m.subscriber_id FROM message m
                 JOIN edition e ON e.id = m.edition_id
                 WHERE e.list_id = $1 AND e.cadence = $2 AND e.slot_at >= $7 AND e.id <> $6
+                    AND m.edition_id >= (SELECT min(f.id) FROM edition f WHERE f.list_id = $1
+                        AND f.cadence = $2 AND f.slot_at >= $7)
                     AND m.state <> 'cancelled'
                 GROUP BY m.subscriber_id HAVING count(*) >= $8)";
     PIN_LEFT_OUT = "UPDATE subscription SET cursor = $5
@@ -30,6 +32,8 @@ statements! {
             AND subscriber_id IN (SELECT m.subscriber_id FROM message m
                 JOIN edition e ON e.id = m.edition_id
                 WHERE e.list_id = $1 AND e.cadence = $2 AND e.slot_at >= $7 AND e.id <> $6
+                    AND m.edition_id >= (SELECT min(f.id) FROM edition f WHERE f.list_id = $1
+                        AND f.cadence = $2 AND f.slot_at >= $7)
                     AND m.state <> 'cancelled'
                 GROUP BY m.subscriber_id HAVING count(*) >= $8)";
     DROP_PINS = "UPDATE subscription SET cursor = NULL WHERE id IN (SELECT s.id FROM subscription s

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use sqlx::{Executor, PgPool, Postgres as Engine, Transaction};
+use sqlx::{Connection, Executor, PgConnection, PgPool, Postgres as Engine, Transaction};
 
 use super::bells::Bells;
 use super::engine::Durability;
@@ -31,19 +31,26 @@ impl Postgres {
             Durability::Power => "on",
             Durability::Process => "off",
         };
-        let options = options.application_name("banditore").options([
+        let options = if url.contains("application_name=") {
+            options
+        } else {
+            options.application_name("banditore")
+        };
+        let options = options.options([
             ("synchronous_commit", synchronous),
             ("lock_timeout", &LOCK_MS_MAX.to_string()),
         ]);
+        // One connection first: the pool would go on trying a server that is not there.
+        let first = PgConnection::connect_with(&options).await;
+        let unreachable = |cause: sqlx::Error| StoreError::Unreachable {
+            url: without_password(url),
+            cause: cause.to_string(),
+        };
+        first.map_err(unreachable)?.close().await?;
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
             .acquire_timeout(Duration::from_millis(ACQUIRE_MS_MAX))
-            .connect_with(options)
-            .await
-            .map_err(|cause| StoreError::Unreachable {
-                url: without_password(url),
-                cause: cause.to_string(),
-            })?;
+            .connect_lazy_with(options);
         Ok(Self { pool })
     }
 

@@ -3,7 +3,7 @@
 use crate::model::{SourceId, Timestamp};
 
 use super::value::{Row, json, values};
-use super::{StoreError, Tx, statements};
+use super::{Bell, StoreError, Tx, statements};
 
 statements! {
     UPSERT_SOURCE = "INSERT INTO source (id, url, settings_json, from_file, next_poll_at)
@@ -15,18 +15,38 @@ statements! {
             next_poll_at = CASE WHEN source.url = excluded.url THEN source.next_poll_at
                 ELSE excluded.next_poll_at END,
             etag = CASE WHEN source.url = excluded.url THEN source.etag END,
-            last_modified = CASE WHEN source.url = excluded.url THEN source.last_modified END";
+            last_modified = CASE WHEN source.url = excluded.url THEN source.last_modified END,
+            claimed_until = CASE WHEN source.url = excluded.url THEN source.claimed_until END";
     REMOVE_SOURCE = "UPDATE source SET removed_at = $2 WHERE id = $1 AND removed_at IS NULL";
     SOURCES = "SELECT * FROM source WHERE removed_at IS NULL ORDER BY id";
     SOURCE = "SELECT * FROM source WHERE id = $1";
+    LOCK_SOURCE = "SELECT * FROM source WHERE id = $1 AND removed_at IS NULL"
+        + { postgres: "FOR UPDATE" };
+    CLAIM_SOURCES = {
+        sqlite: "UPDATE source SET claimed_until = $2 WHERE id IN (SELECT id FROM source
+                WHERE removed_at IS NULL AND next_poll_at <= $1
+                    AND (claimed_until IS NULL OR claimed_until <= $1)
+                ORDER BY next_poll_at, id LIMIT $3)
+            RETURNING *",
+        postgres: "UPDATE source SET claimed_until = $2 WHERE id IN (SELECT id FROM source
+                WHERE removed_at IS NULL AND next_poll_at <= $1
+                    AND (claimed_until IS NULL OR claimed_until <= $1)
+                ORDER BY next_poll_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
+            RETURNING *"
+    };
+    RELEASE_SOURCE = "UPDATE source SET claimed_until = NULL WHERE id = $1 AND claimed_until = $2";
+    RELEASE_SOURCES = "UPDATE source SET claimed_until = NULL WHERE claimed_until IS NOT NULL";
+    NEXT_POLL = "SELECT min(CASE WHEN claimed_until > $1 AND claimed_until > next_poll_at
+                THEN claimed_until ELSE next_poll_at END) AS at
+        FROM source WHERE removed_at IS NULL";
     POLLED = "UPDATE source SET polled_at = $2, succeeded_at = $2, next_poll_at = $3, etag = $4,
-            last_modified = $5, failures = 0, last_error = NULL,
+            last_modified = $5, failures = 0, last_error = NULL, claimed_until = NULL,
             title = coalesce($8, title),
             changed_at = CASE WHEN $6 = 1 THEN $2 ELSE changed_at END,
             baseline_at = CASE WHEN $7 = 1 THEN coalesce(baseline_at, $2) ELSE baseline_at END
         WHERE id = $1";
     POLL_FAILED = "UPDATE source SET polled_at = $2, next_poll_at = $3, failures = failures + 1,
-            last_error = $4 WHERE id = $1";
+            last_error = $4, claimed_until = NULL WHERE id = $1";
     ITEM_BY_IDENTITY = "SELECT * FROM item WHERE source_id = $1 AND identity = $2";
     ITEM = "SELECT * FROM item WHERE id = $1";
     ITEMS_BY_LINK = "SELECT * FROM item WHERE link = $1 ORDER BY id";
@@ -204,6 +224,7 @@ impl Tx<'_> {
         from_file: bool,
     ) -> Result<(), StoreError> {
         self.execute(UPSERT_SOURCE, values![id, url, settings_json, from_file]).await?;
+        self.ring(Bell::Ingest);
         Ok(())
     }
 
@@ -224,6 +245,39 @@ impl Tx<'_> {
     /// One source, also when it was removed.
     pub async fn source(&mut self, id: &SourceId) -> Result<Option<SourceRow>, StoreError> {
         self.row(SOURCE, values![id]).await?.as_ref().map(SourceRow::read).transpose()
+    }
+
+    /// One source that is polled, locked until the transaction ends, so that two polls of it come
+    /// one after the other; none where it was removed.
+    pub async fn lock_source(&mut self, id: &SourceId) -> Result<Option<SourceRow>, StoreError> {
+        self.row(LOCK_SOURCE, values![id]).await?.as_ref().map(SourceRow::read).transpose()
+    }
+
+    /// Claims sources that are due, at most `limit`, the longest due first: until an instant nobody
+    /// else claims them. A record of their poll ends the claim.
+    pub async fn claim_sources(
+        &mut self,
+        now: Timestamp,
+        until: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<SourceRow>, StoreError> {
+        let rows = self.rows(CLAIM_SOURCES, values![now, until, limit]).await?;
+        rows.iter().map(SourceRow::read).collect()
+    }
+
+    /// Gives back a source that was claimed until an instant and not polled.
+    pub async fn release_source(
+        &mut self,
+        id: &SourceId,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.execute(RELEASE_SOURCE, values![id, until]).await?;
+        Ok(())
+    }
+
+    /// When the next source is due that nobody has claimed, or a claim ends.
+    pub async fn next_poll(&mut self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.one(NEXT_POLL, values![now]).await?.time_or_none("at")
     }
 
     /// Records a poll that went well.

@@ -18,6 +18,8 @@ const BUSY_MS_MAX: u64 = 30_000;
 const READERS_MAX: u32 = 4;
 /// How often it is asked whether another process has written, in milliseconds.
 const LOOK_MS: u64 = 1_000;
+/// How often a file that another process holds for a moment is tried again, in milliseconds.
+const LOCK_AGAIN_MS: u64 = 20;
 
 #[derive(Clone, Debug)]
 pub(super) struct Sqlite {
@@ -103,27 +105,71 @@ impl Sqlite {
         self.writer.close().await;
     }
 
-    /// The file that stays locked as long as it is open.
+    /// The file beside the database that says who delivers.
     pub(super) fn lock_delivery(&self) -> Result<File, StoreError> {
-        let mut path = self.path.clone().into_os_string();
-        path.push(".delivery-lock");
-        let path = PathBuf::from(path);
+        let lock = LockFile::open(self, "delivery-lock")?;
+        match lock.alone()? {
+            true => Ok(lock.file),
+            false => Err(StoreError::DeliveryTaken { path: lock.path }),
+        }
+    }
+
+    /// The file that says which daemon serves the database.
+    pub(super) fn lock_daemon(&self) -> Result<File, StoreError> {
+        let lock = LockFile::open(self, "daemon-lock")?;
+        match lock.alone()? {
+            true => Ok(lock.file),
+            false => Err(StoreError::DaemonTaken { path: lock.path }),
+        }
+    }
+
+    /// The file that all who poll hold together. Whoever can have it alone for a moment knows that
+    /// nobody else polls, and that claims of sources are left from a process that was killed.
+    pub(super) async fn lock_polling(&self) -> Result<File, StoreError> {
+        let lock = LockFile::open(self, "polling-lock")?;
+        if lock.alone()? {
+            let ended = sqlx::query(super::sources::RELEASE_SOURCES.sqlite);
+            ended.execute(&self.writer).await?;
+        }
+        loop {
+            match lock.file.try_lock_shared() {
+                Ok(()) => return Ok(lock.file),
+                Err(TryLockError::WouldBlock) => {
+                    tokio::time::sleep(Duration::from_millis(LOCK_AGAIN_MS)).await;
+                }
+                Err(TryLockError::Error(cause)) => return Err(lock.failed(&cause)),
+            }
+        }
+    }
+}
+
+/// A file that stays locked as long as it is open: by one process, or by all that share it.
+struct LockFile {
+    file: File,
+    path: String,
+}
+
+impl LockFile {
+    fn open(database: &Sqlite, ending: &str) -> Result<Self, StoreError> {
+        let path = format!("{}.{ending}", database.path.display());
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let failed = |cause: std::io::Error| StoreError::Unreachable {
-            url: path.display().to_string(),
+            url: path.clone(),
             cause: cause.to_string(),
         };
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => {
-                Err(StoreError::DeliveryTaken { path: path.display().to_string() })
-            }
-            Err(TryLockError::Error(cause)) => Err(failed(cause)),
+        Ok(Self { file: file.map_err(failed)?, path })
+    }
+
+    /// Locks it for this process alone; false where another has it.
+    fn alone(&self) -> Result<bool, StoreError> {
+        match self.file.try_lock() {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(cause)) => Err(self.failed(&cause)),
         }
+    }
+
+    fn failed(&self, cause: &std::io::Error) -> StoreError {
+        StoreError::Unreachable { url: self.path.clone(), cause: cause.to_string() }
     }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::model::{SourceId, Timestamp};
 
 use super::value::{Row, values};
-use super::{NewRevision, StoreError, Tx, statements};
+use super::{Bell, NewRevision, StoreError, Tx, statements};
 
 statements! {
     HEAD = "SELECT position FROM stream_head WHERE id = 1";
@@ -122,6 +122,7 @@ impl Tx<'_> {
         if count == 0 {
             return Ok(());
         }
+        self.ring(Bell::Editions);
         let head = self.one(ADVANCE_HEAD, values![count]).await?.int("position")?;
         for (position, (item, revision, source)) in (head - count + 1..).zip(entries) {
             let values = values![*item, *revision, reason.as_str(), source, position, now];

@@ -63,7 +63,8 @@ impl Actor {
 /// What was acted on.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
-    /// What kind: `subscription`, `subscriber`, `address`, `list`, `source`, `edition`, `message`.
+    /// What kind: `subscription`, `subscriber`, `address`, `list`, `source`, `edition`, `message`,
+    /// `installation`.
     pub kind: &'a str,
     /// Which: a public id, a keyed hash, an id of the configuration; never a personal value.
     pub id: &'a str,
@@ -106,6 +107,20 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let actor = std::sync::Arc::clone(&self.actor);
+        self.trace_by(&actor, action, subject, (before, after), now).await
+    }
+
+    /// The same, for what somebody else does than whoever this transaction belongs to: the program
+    /// itself, most often, at a time that a command only set going. Given are how it was and how it
+    /// is.
+    pub async fn trace_by(
+        &mut self,
+        actor: &Actor,
+        action: &str,
+        subject: Subject<'_>,
+        (before, after): (Option<Json>, Option<Json>),
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let values = values![
             now,
             actor.kind.as_str(),

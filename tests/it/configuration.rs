@@ -327,7 +327,7 @@ fn a_database_that_cannot_be_used_is_told() {
     let checked = office.run_with(&["check", "--offline"], &secret);
     assert!(checked.code == 2 && checked.err.contains("another site.secret"), "{checked:?}");
 
-    office.sql("UPDATE _sqlx_migrations SET version = 999");
+    office.sql("UPDATE _sqlx_migrations SET version = version + 999");
     let newer = office.run(&["audit"]).refused(1);
     assert!(newer.contains("a later version"), "{newer}");
     office.write("banditore.db", "this is no database, but some text that is long enough");

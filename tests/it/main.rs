@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps nothing has failed")]
 
 mod acceptance;
+mod chaos;
 mod commands;
 mod composing;
 mod configuration;
+mod daemon;
 mod dates;
 mod delivery;
 mod demo;
@@ -31,3 +33,4 @@ mod store;
 mod support;
 mod tidy;
 mod topics;
+mod tracing;

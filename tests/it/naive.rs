@@ -400,7 +400,7 @@ impl Naive {
             match self.verdict_of(index, item, now) {
                 Verdict::Told => return Verdict::Told,
                 Verdict::WillBeTold => verdict = Verdict::WillBeTold,
-                Verdict::NotTold => {}
+                Verdict::NotTold | Verdict::Archived => {}
             }
         }
         verdict

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use banditore::clock::Clock;
 use banditore::editions;
 use banditore::installation::Installation;
+use banditore::store::Actor;
 use serde_json::Value;
 
 use crate::program::{Dice, Mail, Office, SmtpSink, fold, shared};
@@ -266,7 +267,7 @@ fn explaining_agrees(office: &Office, residents: &[Resident], items: &[Item]) {
         let monday = chrono::DateTime::parse_from_rfc3339(MONDAY).unwrap();
         let clock = Clock::stepped(monday.into());
         let file = office.file("banditore.toml");
-        let installation = Installation::open(Some(&file), clock).await.unwrap();
+        let installation = Installation::open(Some(&file), clock, Actor::system()).await.unwrap();
         let mut tx = installation.store.read().await.unwrap();
         for (resident, item) in (0..PAIRS).map(|_| pair()) {
             let address = resident.email.parse().unwrap();

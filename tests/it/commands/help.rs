@@ -3,7 +3,7 @@
 use crate::program::Office;
 
 /// Every command but `demo`, as it is typed.
-const COMMANDS: [&str; 36] = [
+const COMMANDS: [&str; 39] = [
     "",
     "init",
     "check",
@@ -40,6 +40,9 @@ const COMMANDS: [&str; 36] = [
     "messages list",
     "messages resend",
     "messages drop",
+    "editions",
+    "editions archive",
+    "trace",
 ];
 
 #[test]

@@ -1,5 +1,6 @@
 //! Delivery, against real SMTP servers on loopback: told once, never silently lost, doubt named.
 
+mod archiving;
 mod database;
 mod doubts;
 mod outcomes;

@@ -18,6 +18,8 @@ use banditore::store::{AttemptRow, MessageRow, Store, Tx};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
+use crate::support::{Database, Engine};
+
 /// Wednesday 25 November 2026, 06:00 in Rome: an hour before the daily slot, at which the messages
 /// are written.
 const BEFORE: Timestamp = Timestamp(1_795_582_800);
@@ -26,6 +28,7 @@ const FOLDER_MADE: &str = "a temporary folder can be made";
 /// An installation whose daily edition is planned: a message for each person.
 pub struct House {
     pub folder: TempDir,
+    _database: Database,
     pub installation: Installation,
 }
 
@@ -50,12 +53,13 @@ impl Plan {
     pub async fn build(self) -> House {
         let folder = TempDir::new().expect(FOLDER_MADE);
         let file = folder.path().join("banditore.toml");
-        std::fs::write(&file, self.configuration()).unwrap();
+        let database = Database::bare_on(Engine::of_this_run()).await;
+        std::fs::write(&file, self.configuration(database.url())).unwrap();
         write_news(&folder, 1);
         let config = Config::load(Some(&file)).unwrap();
         let installation = Installation::prepare(config, Clock::stepped(BEFORE)).await.unwrap();
         installation.migrate().await.unwrap();
-        let house = House { folder, installation };
+        let house = House { folder, _database: database, installation };
         // The first answer tells nobody; the second has what the edition tells.
         round::poll(&house.installation, None).await.unwrap();
         house.bring_in(self.people).await;
@@ -69,7 +73,7 @@ impl Plan {
         house
     }
 
-    fn configuration(&self) -> String {
+    fn configuration(&self, database: &str) -> String {
         let Self { port, in_doubt, connections, .. } = self;
         format!(
             r#"
@@ -82,6 +86,8 @@ impl Plan {
             port = {port}
             tls = "none"
             connections = {connections}
+            [database]
+            url = "{database}"
             [[source]]
             id = "news"
             url = "file:news.xml"

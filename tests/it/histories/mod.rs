@@ -10,8 +10,11 @@ use std::time::Instant;
 
 use events::History;
 
-/// How many histories run where `BANDITORE_HISTORIES` does not say another number.
-const HISTORIES: u64 = 200;
+use crate::support::Engine;
+
+/// How many histories run where `BANDITORE_HISTORIES` does not say another number: on SQLite, and on
+/// PostgreSQL, where each makes a database first.
+const HISTORIES: (u64, u64) = (200, 60);
 /// Events of a history, after its people have joined; a rush of news comes on top.
 const EVENTS: usize = 80;
 /// Histories tried in looking for a shorter one that still fails.
@@ -74,7 +77,11 @@ fn number(variable: &str, default: u64) -> u64 {
 
 #[test]
 fn the_planner_agrees_with_a_model_that_decides_for_each_subscriber_alone() {
-    let histories = number("BANDITORE_HISTORIES", HISTORIES);
+    let default = match Engine::of_this_run() {
+        Engine::Sqlite => HISTORIES.0,
+        Engine::Postgres => HISTORIES.1,
+    };
+    let histories = number("BANDITORE_HISTORIES", default);
     let first = number("BANDITORE_SEED", 1);
     let next = AtomicU64::new(first);
     let (messages, events) = (AtomicUsize::new(0), AtomicUsize::new(0));

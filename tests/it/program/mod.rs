@@ -6,8 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use crate::support::database::blocking;
+use crate::support::{Beside, Database, Engine};
 use serde_json::Value;
-use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 pub use relay::{Mail, SmtpSink, fold};
 
@@ -66,6 +67,8 @@ impl Ran {
 /// A folder with a configuration, as an office has it.
 pub struct Office {
     folder: tempfile::TempDir,
+    /// Where it is not the file in the folder.
+    database: Option<Database>,
 }
 
 /// A secret, long enough.
@@ -74,12 +77,27 @@ pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
 impl Office {
     /// An empty folder.
     pub fn empty() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: tempfile::tempdir().unwrap(), database: None }
     }
 
-    /// A folder with `banditore.toml`: a site, a relay at this port, and what else is given.
+    /// A folder with `banditore.toml`: a site, a relay at this port, and what else is given; on a
+    /// database of the engine that this run is about.
     pub fn with(port: u16, rest: &str) -> Self {
-        let office = Self::empty();
+        let database = match Engine::of_this_run() {
+            Engine::Sqlite => None,
+            Engine::Postgres => Some(blocking(Database::bare_on(Engine::Postgres))),
+        };
+        Self::on(database, port, rest)
+    }
+
+    /// The same on PostgreSQL, whatever the run is about.
+    pub async fn on_postgres(port: u16, rest: &str) -> Self {
+        Self::on(Some(Database::bare_on(Engine::Postgres).await), port, rest)
+    }
+
+    fn on(database: Option<Database>, port: u16, rest: &str) -> Self {
+        let office = Self { database, ..Self::empty() };
+        let database = office.database_url();
         office.write(
             "banditore.toml",
             format!(
@@ -93,6 +111,9 @@ secret = "{SECRET}"
 host = "127.0.0.1"
 port = {port}
 tls = "none"
+
+[database]
+url = "{database}"
 
 [delivery]
 durability = "process"
@@ -147,47 +168,21 @@ durability = "process"
     }
 
     /// Changes the database behind the program's back.
-    pub fn sql(&self, statement: &'static str) {
-        self.database(async |database| {
-            sqlx::raw_sql(statement).execute(database).await.unwrap();
-        });
+    pub fn sql(&self, statements: &str) {
+        blocking(async { Beside::to(&self.database_url()).await.run(statements).await });
     }
 
     /// Everything that is in the database, as text, table by table.
     pub fn contents(&self) -> Vec<String> {
-        self.database(async |database| {
-            let tables = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name";
-            let tables = sqlx::query(tables).fetch_all(&mut *database).await.unwrap();
-            let mut contents = Vec::new();
-            for table in tables {
-                let table: String = table.get(0);
-                let columns = format!("SELECT name FROM pragma_table_info('{table}')");
-                let columns = sqlx::query(sqlx::AssertSqlSafe(columns));
-                let columns = columns.fetch_all(&mut *database).await.unwrap();
-                let columns: Vec<String> = columns
-                    .iter()
-                    .map(|column| format!("quote({})", column.get::<String, _>(0)))
-                    .collect();
-                let columns = columns.join(" || ', ' || ");
-                let rows = format!("SELECT {columns} FROM {table} ORDER BY 1");
-                let rows = sqlx::query(sqlx::AssertSqlSafe(rows));
-                for row in rows.fetch_all(&mut *database).await.unwrap() {
-                    contents.push(format!("{table}: {}", row.get::<String, _>(0)));
-                }
-            }
-            contents
-        })
+        blocking(async { Beside::to(&self.database_url()).await.contents().await })
     }
 
-    fn database<T>(&self, work: impl AsyncFnOnce(&mut SqliteConnection) -> T) -> T {
-        let url = format!("sqlite://{}", self.file("banditore.db").display());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let mut connection = SqliteConnection::connect(&url).await.unwrap();
-            let result = work(&mut connection).await;
-            connection.close().await.unwrap();
-            result
-        })
+    /// The address of the office's database.
+    pub fn database_url(&self) -> String {
+        match &self.database {
+            Some(database) => database.url().to_owned(),
+            None => format!("sqlite://{}", self.file("banditore.db").display()),
+        }
     }
 }
 

@@ -40,7 +40,7 @@ async fn positions_appear_in_order_whoever_writes() {
     for writer in 0..WRITERS {
         // Two stores on the file, as two processes have.
         let store =
-            if writer % 2 == 0 { ground.store.clone() } else { support::open(ground.path()).await };
+            if writer % 2 == 0 { ground.store.clone() } else { ground.database.open().await };
         writers.spawn(async move {
             for round in 0..ROUNDS {
                 publish(&store, &format!("{writer}-{round}"), 1 + round % 3).await;
@@ -70,9 +70,9 @@ async fn positions_appear_in_order_whoever_writes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_write_waits_for_the_transaction_of_another_process() {
+async fn on_sqlite_a_write_waits_for_the_transaction_of_another_process() {
     let ground = with_source().await;
-    let other = support::open(ground.path()).await;
+    let other = ground.database.open().await;
     let mut first = ground.store.write().await.unwrap();
     assert_eq!(first.stream_head().await.unwrap(), 0);
     let second = tokio::spawn(async move {
@@ -97,7 +97,7 @@ async fn a_write_waits_for_the_transaction_of_another_process() {
 #[tokio::test]
 async fn reading_goes_on_while_another_process_writes() {
     let ground = with_source().await;
-    let other = support::open(ground.path()).await;
+    let other = ground.database.open().await;
     let first = ground.store.write().await.unwrap();
     let mut reading = other.read().await.unwrap();
     assert_eq!(reading.sources().await.unwrap().len(), 1);

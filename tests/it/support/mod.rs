@@ -1,8 +1,8 @@
 //! What tests of the whole house share: a database of their own, small rules, a planner.
 
+pub mod database;
 mod random;
 
-use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use banditore::audience::{self, Consent, Joined, Joining, Keys, Preferences};
@@ -10,65 +10,36 @@ use banditore::config::{Secret, Site};
 use banditore::editions::Planner;
 use banditore::model::{CadenceId, Language, ListId, Timestamp};
 use banditore::rendering::Templates;
-use banditore::store::{Durability, ListRow, NewRevision, Store, Tx};
+use banditore::store::{ListRow, NewRevision, Store, Tx};
 use banditore::topics::Rules;
 use chrono_tz::Tz;
-use sqlx::{ConnectOptions, SqliteConnection};
 
+pub use database::{Beside, Database, Engine};
 pub use random::Random;
 
 pub const ZONE: Tz = chrono_tz::Europe::Rome;
 
-/// A migrated database in a folder that goes with it.
+/// A migrated database, opened.
 pub struct Ground {
     pub store: Store,
-    path: PathBuf,
-    _folder: tempfile::TempDir,
+    pub database: Database,
 }
 
 impl Ground {
     pub async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("banditore.db");
-        std::fs::write(&path, migrated().await).unwrap();
-        let store = open(&path).await;
-        Self { store, path, _folder: folder }
+        Self::on(Engine::of_this_run()).await
     }
 
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// A connection beside the store, for what no function of the store does.
-    pub async fn connection(&self) -> SqliteConnection {
-        sqlx::sqlite::SqliteConnectOptions::new().filename(&self.path).connect().await.unwrap()
+    pub async fn on(engine: Engine) -> Self {
+        let database = Database::migrated_on(engine).await;
+        let store = database.open().await;
+        Self { store, database }
     }
 
     /// Runs a statement of the test's own.
-    pub async fn run(&self, sql: &'static str) {
-        let mut connection = self.connection().await;
-        sqlx::query(sql).execute(&mut connection).await.unwrap();
+    pub async fn run(&self, sql: &str) {
+        self.database.run(sql).await;
     }
-}
-
-/// Opens a second store on a database, as another process would.
-pub async fn open(path: &Path) -> Store {
-    Store::open(&format!("sqlite://{}", path.display()), Durability::Process).await.unwrap()
-}
-
-/// The octets of a database with empty tables: migrations run once for all tests.
-async fn migrated() -> &'static [u8] {
-    static EMPTY: OnceLock<Vec<u8>> = OnceLock::new();
-    if let Some(octets) = EMPTY.get() {
-        return octets;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("empty.db");
-    let store = open(&path).await;
-    store.migrate().await.unwrap();
-    store.close().await;
-    let octets = std::fs::read(&path).unwrap();
-    EMPTY.get_or_init(|| octets)
 }
 
 pub fn site() -> &'static Site {

@@ -250,13 +250,8 @@ impl<'a> World<'a> {
     async fn withdraw(&mut self, nth: usize) -> Differs {
         let Some(index) = nth.checked_rem(self.items.len()) else { return Ok(()) };
         let item = self.items[index].0;
-        let mut connection = self.ground.connection().await;
-        sqlx::query("UPDATE item SET withdrawn_at = $2 WHERE id = $1")
-            .bind(item)
-            .bind(self.now.0)
-            .execute(&mut connection)
-            .await
-            .map_err(said)?;
+        let sql = format!("UPDATE item SET withdrawn_at = {} WHERE id = {item}", self.now.0);
+        self.ground.run(&sql).await;
         self.naive.withdrawn.insert(item);
         Ok(())
     }
@@ -327,7 +322,8 @@ impl<'a> World<'a> {
             return Ok(());
         }
         let mut tx = self.ground.store.write().await.map_err(said)?;
-        audience::pause(&mut tx, &held, paused, self.now).await.map_err(said)?;
+        let held = tx.hold_subscription(held.id).await.map_err(said)?;
+        audience::pause(&mut tx, &held.unwrap(), paused, self.now).await.map_err(said)?;
         tx.commit().await.map_err(said)?;
         self.naive.set_state(card, if paused { State::Paused } else { State::Active });
         Ok(())
@@ -350,7 +346,8 @@ impl<'a> World<'a> {
             done.map_err(said)?;
             self.naive.suppressed.insert(person);
         } else {
-            audience::unsuppress(&mut tx, &self.keys, &address).await.map_err(said)?;
+            let done = audience::unsuppress(&mut tx, &self.keys, &address, "test", self.now).await;
+            done.map_err(said)?;
             self.naive.suppressed.remove(&person);
         }
         tx.commit().await.map_err(said)

@@ -226,7 +226,7 @@ pub async fn sending(store: &Store, messages: &[MessageRow]) {
     let mut tx = store.write().await.unwrap();
     tx.insert_worker(1, t(80), t(200)).await.unwrap();
     tx.insert_worker(2, t(80), t(201)).await.unwrap();
-    tx.renew_lease(2, t(202)).await.unwrap();
+    tx.renew_lease(2, t(80), t(202)).await.unwrap();
     let open: Vec<i64> = tx.open_editions().await.unwrap().iter().map(|row| row.id).collect();
     assert_eq!(open, [edition]);
     assert_eq!(tx.next_try().await.unwrap(), Some(t(60)));

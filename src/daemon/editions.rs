@@ -1,0 +1,66 @@
+//! Plans editions when they are due, and keeps the house.
+
+use std::time::{Duration, Instant};
+
+use super::housekeeping::keep_house;
+use super::supervisor::{Failure, Round, Work};
+use super::{Context, Part};
+use crate::store::EditionRow;
+
+/// How often the house is kept, in seconds.
+const HOUSEKEEPING_SECONDS: u64 = 3600;
+/// How long the loop waits where something is due and cannot be planned, in seconds.
+const STUCK_SECONDS: u64 = 10;
+
+/// The loop of editions.
+pub(super) struct Editions {
+    kept: Option<Instant>,
+}
+
+impl Editions {
+    pub fn new(_: &Context) -> Self {
+        Self { kept: None }
+    }
+}
+
+impl Work for Editions {
+    const NAME: &'static str = Part::Editions.as_str();
+
+    async fn round(&mut self, context: &Context) -> Result<Round, Failure> {
+        let Context { installation, status, stop } = context;
+        let planner = installation.planner();
+        let now = installation.clock.now();
+        let mut planned = Vec::new();
+        // Nearly always nothing is due: that is seen without waiting for those who write.
+        let due = planner.next_due(now).await?.is_some_and(|at| at <= now);
+        if due {
+            let going_on = || {
+                status.still_running(Self::NAME);
+                !stop.is_cancelled()
+            };
+            planned = planner.plan_while(now, going_on).await?;
+        }
+        let often = Duration::from_secs(HOUSEKEEPING_SECONDS);
+        let mut did = words(&planned);
+        if self.kept.is_none_or(|kept| kept.elapsed() >= often) {
+            did.extend(keep_house(installation, now).await?);
+            self.kept = Some(Instant::now());
+        }
+        let next = planner.next_due(now).await?.map(|at| context.until(at));
+        let next = match next {
+            Some(next) if due && planned.is_empty() => {
+                Some(next.max(Duration::from_secs(STUCK_SECONDS)))
+            }
+            next => next,
+        };
+        Ok(Round { did: (!did.is_empty()).then(|| did.join(", ")), next })
+    }
+}
+
+fn words(planned: &[EditionRow]) -> Vec<String> {
+    let edition = |edition: &EditionRow| {
+        let EditionRow { id, list_id, cadence, slot, planned_messages, .. } = edition;
+        format!("edition {id} of {list_id} {cadence} {slot}: {planned_messages} message(s)")
+    };
+    planned.iter().map(edition).collect()
+}
