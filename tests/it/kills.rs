@@ -133,7 +133,10 @@ impl Scene {
     fn prepare(in_doubt: &'static str) -> Self {
         let sink = Sink::start(REPLY_DELAY_MS_MAX);
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let plan = Plan { port: sink.port, people: MESSAGES, in_doubt, connections: CONNECTIONS };
+        let port = sink.port;
+        let people = MESSAGES;
+        let connections = CONNECTIONS;
+        let plan = Plan { port, people, in_doubt, connections, ..Plan::default() };
         let house = runtime.block_on(plan.build());
         let messages = runtime.block_on(house.messages());
         let ids = messages.iter().map(|message| (message.id, house.message_id(message)));

@@ -41,11 +41,13 @@ pub struct Plan {
     /// `resend`, `hold`, `drop`.
     pub in_doubt: &'static str,
     pub connections: usize,
+    pub engine: Engine,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { port: 1, people: 1, in_doubt: "resend", connections: 1 }
+        let engine = Engine::of_this_run();
+        Self { port: 1, people: 1, in_doubt: "resend", connections: 1, engine }
     }
 }
 
@@ -53,7 +55,7 @@ impl Plan {
     pub async fn build(self) -> House {
         let folder = TempDir::new().expect(FOLDER_MADE);
         let file = folder.path().join("banditore.toml");
-        let database = Database::bare_on(Engine::of_this_run()).await;
+        let database = Database::bare_on(self.engine).await;
         std::fs::write(&file, self.configuration(database.url())).unwrap();
         write_news(&folder, 1);
         let config = Config::load(Some(&file)).unwrap();

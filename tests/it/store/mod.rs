@@ -1,6 +1,7 @@
 //! What the store promises to the rooms above it. The suite takes the store as its argument: each
 //! database that the program speaks runs it whole.
 
+mod holding;
 mod plans;
 mod schemas;
 mod suite;
