@@ -12,7 +12,7 @@ use crate::store::{
 };
 
 use super::limits::{DAY_SECONDS, admit_form, admit_mail};
-use super::notices::{AskError, Asked, REPEAT_SECONDS, Reception, SIGN_UP_DAYS};
+use super::notices::{AskError, Asked, Draft, REPEAT_SECONDS, Reception, SIGN_UP_DAYS};
 use super::subscriptions::{self, Consent, ENDED, Joined, Joining, Preferences};
 use super::traced::{TracedSubscription, trace_subscription};
 use super::{EmailAddress, public_id};
@@ -107,34 +107,32 @@ impl Reception<'_> {
         } else if !repeats(&mut tx, subject.as_ref(), &list.id, &wanted_json, now).await?
             && admit_mail(&mut tx, self.keys, address, now).await?
         {
-            let sign_up = self.keep(&mut tx, asked, (&hash, &wanted_json), now).await?;
-            let purpose = format!("confirmation {}", public_id(sign_up.id));
-            let notice = confirmation.about(sign_up.id, purpose);
-            tx.queue_notice(&notice, sign_up.subscriber, sign_up.expires_at, now).await?;
+            self.keep(&mut tx, asked, (&hash, &wanted_json), confirmation, now).await?;
         }
         tx.commit().await?;
         Ok(Asked::Taken)
     }
 
-    /// Keeps a sign-up until it is confirmed or expires.
+    /// Keeps a sign-up until it is confirmed or expires, and mails the link that confirms it.
     async fn keep(
         &self,
         tx: &mut Tx<'_>,
         asked: &SignUp<'_>,
         (hash, wanted_json): (&str, &str),
+        confirmation: Draft,
         now: Timestamp,
-    ) -> Result<SignUpRow, StoreError> {
+    ) -> Result<(), StoreError> {
         let address = Some(asked.address.to_string());
         let new = Subject { id: subscriptions::random_id(), address, name: None };
         let subject = tx.keep_subject(&new, hash, now).await?;
         tx.keep_consent_text(asked.text, now).await?;
-        let expires_at = now.plus(SIGN_UP_DAYS * DAY_SECONDS);
+        let expires = now.plus(SIGN_UP_DAYS * DAY_SECONDS);
         let new = NewSignUp {
             subscriber: subject.id,
             list: &asked.list.id,
             wanted_json,
             text_version: &asked.text.version,
-            expires: expires_at,
+            expires,
         };
         let id = tx.insert_sign_up(&new, now).await?;
         let after = json!({
@@ -147,16 +145,9 @@ impl Reception<'_> {
             "text_version": asked.text.version,
         });
         trace(tx, "sign_up.asked", id, None, Some(after), now).await?;
-        Ok(SignUpRow {
-            id,
-            subscriber: subject.id,
-            list: asked.list.id.clone(),
-            wanted_json: wanted_json.to_owned(),
-            text_version: asked.text.version.clone(),
-            asked_at: now,
-            expires_at,
-            confirmed_at: None,
-        })
+        let notice = confirmation.about(id, format!("confirmation {}", public_id(id)));
+        tx.queue_notice(&notice, subject.id, expires, now).await?;
+        Ok(())
     }
 
     /// What a confirmation link leads to; looking changes nothing.
@@ -231,6 +222,10 @@ impl Reception<'_> {
         }
         if joined != Joined::New {
             tx.agree(held.id, &consent.given(now)).await?;
+            let id = public_id(held.id);
+            let subject = TraceSubject { kind: "subscription", id: &id };
+            let after = json!({ "way": consent.way, "text_version": consent.text_version });
+            tx.trace("subscription.agreed", subject, None, Some(after), now).await?;
         }
         Ok(true)
     }

@@ -15,7 +15,7 @@ use super::status::LoopStatus;
 use super::supervisor::{Failure, Round, Work};
 use super::{Context, Part};
 use crate::web::page::{Policy, answer};
-use crate::web::router;
+use crate::web::{router, service};
 
 /// How long the database may take to say that it is there, in seconds.
 const DATABASE_SECONDS_MAX: u64 = 5;
@@ -43,7 +43,7 @@ impl Work for Pages {
         status.went_round(Self::NAME);
         let pages = router(Arc::clone(installation)).merge(health(context.clone()));
         let stopped = stop.clone();
-        let serving = axum::serve(listener, pages)
+        let serving = axum::serve(listener, service(pages))
             .with_graceful_shutdown(async move { stopped.cancelled().await });
         let mut serving = tokio::spawn(serving.into_future());
         match context.running(Self::NAME, &mut serving).await {

@@ -17,26 +17,15 @@ statements! {
         VALUES ($1, $2, 'queued', $3, $4, $3)";
     NOTICE = "SELECT * FROM notice WHERE id = $1";
     NOTICE_BY_PURPOSE = "SELECT id FROM notice WHERE purpose = $1";
-    DUE_NOTICES = {
-        sqlite: "SELECT m.id, m.notice_id, m.subscriber_id, m.attempts, m.expires_at, m.created_at,
-                l.sender, p.address, x.cause AS suppressed, n.kind
-            FROM message m
-            JOIN notice n ON n.id = m.notice_id
-            JOIN list l ON l.id = n.list_id
-            LEFT JOIN subscriber p ON p.id = m.subscriber_id
-            LEFT JOIN suppression x ON x.address_hash = p.address_hash
-            WHERE m.edition_id IS NULL AND m.state IN ('queued', 'deferred') AND m.next_try_at <= $1
-            ORDER BY m.next_try_at, m.id LIMIT $2",
-        postgres: "SELECT m.id, m.notice_id, m.subscriber_id, m.attempts, m.expires_at,
-                m.created_at, l.sender, p.address, x.cause AS suppressed, n.kind
-            FROM message m
-            JOIN notice n ON n.id = m.notice_id
-            JOIN list l ON l.id = n.list_id
-            LEFT JOIN subscriber p ON p.id = m.subscriber_id
-            LEFT JOIN suppression x ON x.address_hash = p.address_hash
-            WHERE m.edition_id IS NULL AND m.state IN ('queued', 'deferred') AND m.next_try_at <= $1
-            ORDER BY m.next_try_at, m.id LIMIT $2 FOR UPDATE OF m SKIP LOCKED"
-    };
+    DUE_NOTICES = "SELECT m.id, m.notice_id, m.subscriber_id, m.attempts, m.expires_at,
+            m.created_at, l.sender, p.address, x.cause AS suppressed, n.kind
+        FROM message m
+        JOIN notice n ON n.id = m.notice_id
+        JOIN list l ON l.id = n.list_id
+        LEFT JOIN subscriber p ON p.id = m.subscriber_id
+        LEFT JOIN suppression x ON x.address_hash = p.address_hash
+        WHERE m.edition_id IS NULL AND m.state IN ('queued', 'deferred') AND m.next_try_at <= $1
+        ORDER BY m.next_try_at, m.id LIMIT $2" + { postgres: "FOR UPDATE OF m SKIP LOCKED" };
     NOTICE_MESSAGES = "SELECT m.*, n.kind, l.sender FROM message m
         JOIN notice n ON n.id = m.notice_id JOIN list l ON l.id = n.list_id
         WHERE m.edition_id IS NULL AND m.id > $1 ORDER BY m.id LIMIT $2";

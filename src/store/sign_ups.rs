@@ -18,20 +18,14 @@ statements! {
             (subscriber_id, list_id, wanted_json, text_version, asked_at, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
     SIGN_UP = "SELECT * FROM sign_up WHERE id = $1";
-    SIGN_UP_TO_CONFIRM = {
-        sqlite: "SELECT * FROM sign_up WHERE id = $1",
-        postgres: "SELECT * FROM sign_up WHERE id = $1 FOR UPDATE"
-    };
+    SIGN_UP_TO_CONFIRM = "SELECT * FROM sign_up WHERE id = $1" + { postgres: "FOR UPDATE" };
     CONFIRM_SIGN_UP = "UPDATE sign_up SET confirmed_at = $2
         WHERE id = $1 AND confirmed_at IS NULL";
     SIGN_UPS_OF = "SELECT * FROM sign_up WHERE subscriber_id = $1 ORDER BY id";
     FORGET_SIGN_UPS_OF = "DELETE FROM sign_up WHERE subscriber_id = $1";
     EXPIRED_SIGN_UPS = "SELECT id, subscriber_id FROM sign_up WHERE expires_at <= $1
         ORDER BY expires_at, id LIMIT $2";
-    LOCK_SUBJECT = {
-        sqlite: "SELECT id FROM subscriber WHERE id = $1",
-        postgres: "SELECT id FROM subscriber WHERE id = $1 FOR UPDATE"
-    };
+    LOCK_WHO_ASKED = "SELECT id FROM subscriber WHERE id = $1" + { postgres: "FOR UPDATE" };
     FORGET_SIGN_UP = "DELETE FROM sign_up WHERE id = $1 AND expires_at <= $2";
     FORGET_SUBJECT = "DELETE FROM subscriber WHERE id = $1 AND erased_at IS NULL
         AND NOT EXISTS (SELECT 1 FROM sign_up WHERE subscriber_id = subscriber.id)
@@ -186,7 +180,7 @@ impl Tx<'_> {
         for row in self.rows(EXPIRED_SIGN_UPS, values![now, limit]).await? {
             let (id, subscriber) = (row.int("id")?, row.int("subscriber_id")?);
             // Locked first, so that whoever asks for something just now is not forgotten.
-            self.row(LOCK_SUBJECT, values![subscriber]).await?;
+            self.lock(LOCK_WHO_ASKED, values![subscriber]).await?;
             sign_ups += self.execute(FORGET_SIGN_UP, values![id, now]).await?;
             subjects += self.execute(FORGET_SUBJECT, values![subscriber]).await?;
         }
