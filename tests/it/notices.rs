@@ -120,8 +120,7 @@ async fn a_notice_whose_link_works_no_more_is_not_sent_and_not_sent_again_by_nam
 async fn a_notice_that_failed_can_be_sent_again_by_name() {
     let town = Town::open().await;
     town.ask("anna@example.org").await;
-    let fail = "UPDATE message SET state = 'failed', ended_at = created_at";
-    sqlx::query(fail).execute(&mut town.database().await).await.unwrap();
+    town.run("UPDATE message SET state = 'failed', ended_at = created_at").await;
     assert_eq!(town.deliver().await.accepted, 0);
     let at = town.now().rfc3339(town.installation.config.site.timezone);
     run(&town, &["--at", &at, "messages", "resend", "1", "--by", "Rossi"]);

@@ -75,7 +75,7 @@ async fn beyond_the_ceiling_of_all_nothing_is_written_but_its_counter() {
         "UPDATE rate_limit SET hits = {} WHERE scope = 'forms'",
         banditore::audience::FORMS_AN_HOUR_MAX
     );
-    sqlx::query(sqlx::AssertSqlSafe(fill)).execute(&mut town.database().await).await.unwrap();
+    town.run(&fill).await;
     let rows = town.contents().await.len();
     for from in ["192.0.3.1", "192.0.4.1"] {
         assert_eq!(town.ask_from(from, "bruno@example.org", &[]).await.status, 429);

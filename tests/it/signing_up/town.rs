@@ -12,9 +12,10 @@ use banditore::model::Timestamp;
 use banditore::round;
 use banditore::web;
 use mail_parser::MessageParser;
-use sqlx::{ConnectOptions, Row, SqliteConnection};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+
+use crate::support::database::{Database, Engine};
 
 /// Wednesday 25 November 2026, 06:00 in Rome.
 pub const MORNING: Timestamp = Timestamp(1_795_582_800);
@@ -45,6 +46,7 @@ pub struct Town {
     pub folder: tempfile::TempDir,
     pub installation: Arc<Installation>,
     pub mailbox: Arc<Mailbox>,
+    database: Database,
     pages: String,
     client: reqwest::Client,
 }
@@ -72,18 +74,22 @@ impl Town {
 
     /// One with other sources and lists.
     pub async fn with(lists: &str) -> Self {
+        // The client asks for one even where nothing is encrypted; another test may be first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let mailbox = Arc::new(Mailbox::keeping(100_000));
         let any = "127.0.0.1:0".parse().unwrap();
         let server = MailServer::bind(any, ServerLimits::default()).await.unwrap();
         let port = server.local_addr().unwrap().port();
         tokio::spawn(server.serve(Arc::clone(&mailbox), Clock::stepped(MORNING)));
+        let database = Database::migrated_on(Engine::of_this_run()).await;
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("banditore.toml");
         let text = format!(
             "[site]\nname = \"Comune di Prova\"\npublic_url = \"https://news.example.it\"\n\
              secret = \"una frase segreta di prova, lunga quanto serve\"\n\
              [smtp]\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\nconnections = 2\n\
-             [delivery]\ndurability = \"process\"\n{lists}"
+             [delivery]\ndurability = \"process\"\n[database]\nurl = \"{}\"\n{lists}",
+            database.url()
         );
         std::fs::write(&file, text).unwrap();
         let config = Config::load(Some(&file)).unwrap();
@@ -94,7 +100,7 @@ impl Town {
         let pages = format!("http://{}", listener.local_addr().unwrap());
         let router = web::router(Arc::clone(&installation));
         tokio::spawn(async move { axum::serve(listener, web::service(router)).await });
-        Self { folder, installation, mailbox, pages, client: reqwest::Client::new() }
+        Self { folder, installation, mailbox, database, pages, client: reqwest::Client::new() }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -262,35 +268,22 @@ impl Town {
         tx.commit().await.unwrap();
     }
 
-    pub async fn database(&self) -> SqliteConnection {
-        let file = self.folder.path().join("banditore.db");
-        sqlx::sqlite::SqliteConnectOptions::new().filename(file).connect().await.unwrap()
+    /// Runs a statement of the test's own.
+    pub async fn run(&self, sql: &str) {
+        self.database.run(sql).await;
     }
 
     /// A number that a statement gives.
-    pub async fn count(&self, sql: &'static str) -> i64 {
-        sqlx::query(sql).fetch_one(&mut self.database().await).await.unwrap().get(0)
+    pub async fn count(&self, sql: &str) -> i64 {
+        let (number, rest) = sql.strip_prefix("SELECT ").unwrap().split_once(" FROM ").unwrap();
+        let sql = format!("SELECT CAST({number} AS TEXT) FROM {rest}");
+        let found = self.database.connect().await.texts(&sql).await;
+        found[0].parse().unwrap()
     }
 
     /// Everything in the database, as text.
     pub async fn contents(&self) -> Vec<String> {
-        let mut database = self.database().await;
-        let tables = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name";
-        let mut contents = Vec::new();
-        for table in sqlx::query(tables).fetch_all(&mut database).await.unwrap() {
-            let table: String = table.get(0);
-            let columns =
-                sqlx::AssertSqlSafe(format!("SELECT name FROM pragma_table_info('{table}')"));
-            let columns = sqlx::query(columns).fetch_all(&mut database).await.unwrap();
-            let columns: Vec<String> =
-                columns.iter().map(|row| format!("quote({})", row.get::<String, _>(0))).collect();
-            let columns = columns.join(" || ', ' || ");
-            let rows = sqlx::AssertSqlSafe(format!("SELECT {columns} FROM {table} ORDER BY 1"));
-            for row in sqlx::query(rows).fetch_all(&mut database).await.unwrap() {
-                contents.push(format!("{table}: {}", row.get::<String, _>(0)));
-            }
-        }
-        contents
+        self.database.connect().await.contents().await
     }
 }
 
