@@ -120,3 +120,21 @@ async fn a_form_that_no_person_filled_in_is_asked_for_again_or_let_go_without_a_
     assert_eq!(send(&time, "").await.status, 200);
     assert_eq!(town.count("SELECT count(*) FROM notice").await, 1);
 }
+
+#[tokio::test]
+async fn the_same_form_and_the_same_link_many_times_at_once_do_what_one_does() {
+    let town = Town::open().await;
+    let time = town.time_of("/subscribe").await;
+    town.step(FILLING_IN);
+    let fields =
+        [("email", "anna@example.org"), ("cadence", "daily"), ("language", "it"), ("time", &*time)];
+    let asked = futures_util::future::join_all((0..8).map(|_| town.post("/subscribe", &fields)));
+    assert!(asked.await.iter().all(|answer| answer.status == 200));
+    let link = town.link_to("anna@example.org").await;
+    assert_eq!(town.mails().len(), 1);
+    let confirmed = futures_util::future::join_all((0..8).map(|_| town.post(&link, &[])));
+    assert!(confirmed.await.iter().all(|answer| answer.status == 200));
+    assert_eq!(town.count("SELECT count(*) FROM consent").await, 1);
+    assert_eq!(town.count("SELECT count(*) FROM subscription").await, 1);
+    assert_eq!(town.count("SELECT count(*) FROM subscriber").await, 1);
+}
