@@ -65,7 +65,15 @@ impl Default for RawDatabase {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawWeb {
     pub listen: String,
-    pub trusted_proxies: Option<Vec<String>>,
+    pub trusted_proxies: Option<RawProxies>,
+}
+
+/// A list, or, as an environment variable has it, one text with commas.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum RawProxies {
+    Listed(Vec<String>),
+    Text(String),
 }
 
 impl Default for RawWeb {

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use super::raw::{RawCadence, RawConfig, RawDelivery, RawList, RawSite, RawSmtp, RawSource};
+use super::raw::{
+    RawCadence, RawConfig, RawDelivery, RawList, RawProxies, RawSite, RawSmtp, RawSource,
+};
 use super::{
     Config, ConfigError, Delivery, EVERY_SECONDS, LEASE_SECONDS, List, Network, SECRET_OCTETS_MIN,
     Secret, Site, Smtp, Source, SourceSettings, parse_seconds,
@@ -153,14 +155,19 @@ impl<'a> Reader<'a> {
         Err(self.invalid("web.listen", &text, "this is no address with a port", hint))
     }
 
-    fn trusted_proxies(&self, named: Option<Vec<String>>) -> Result<Vec<Network>, ConfigError> {
-        let Some(named) = named else { return Ok(Network::loopback()) };
-        let network = |text: &String| {
-            let hint = "write addresses or prefixes, such as \"127.0.0.1\" or \"10.0.0.0/8\"";
-            text.parse()
-                .map_err(|what: String| self.invalid("web.trusted_proxies", text, &what, hint))
+    fn trusted_proxies(&self, named: Option<RawProxies>) -> Result<Vec<Network>, ConfigError> {
+        let named: Vec<String> = match named {
+            None => return Ok(Network::loopback()),
+            Some(RawProxies::Listed(named)) => named,
+            Some(RawProxies::Text(text)) => text.split(',').map(str::to_owned).collect(),
         };
-        named.iter().map(network).collect()
+        let named = named.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
+        let network = |text: &str| {
+            let hint = "write addresses or prefixes, such as \"127.0.0.1\" or \"10.0.0.0/8\"";
+            let what = "this is no address and no prefix of addresses";
+            text.parse().map_err(|_| self.invalid("web.trusted_proxies", text, what, hint))
+        };
+        named.map(network).collect()
     }
 
     fn database(&self, url: &str) -> String {
