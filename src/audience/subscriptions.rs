@@ -242,6 +242,10 @@ pub(super) async fn change(
     words: Option<&[(String, String)]>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    if changed.cadence != held.cadence {
+        // A chunk there has looked at who is in it, and moves their pins next.
+        tx.share_cadence(&held.list, &changed.cadence).await?;
+    }
     let mut told = match tx.cadence(&held.list, &held.cadence).await? {
         Some(cadence) => told_so_far(held, &cadence),
         None => held.cursor.unwrap_or(held.joined_position),

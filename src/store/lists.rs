@@ -227,7 +227,7 @@ impl Tx<'_> {
 
     /// Holds a cadence together with others that change its subscriptions: no planner decides
     /// anybody of it until the transaction ends.
-    pub(super) async fn share_cadence(
+    pub async fn share_cadence(
         &mut self,
         list: &ListId,
         cadence: &CadenceId,

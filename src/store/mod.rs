@@ -21,6 +21,7 @@ mod installation;
 mod lists;
 mod messages;
 mod migrations;
+mod moving;
 mod outbox;
 mod pins;
 mod postgres;
@@ -46,7 +47,9 @@ pub use lists::{CadenceRow, Carrying, ListRow};
 pub use messages::{
     AttemptRow, ClaimedMessage, Doubt, MessageRow, MessageState, Outcome, OutcomeRow,
 };
+pub use moving::{MoveError, MoveProgress, Moved, MovedTable, TABLES};
 pub use pins::Slice;
+pub use postgres::without_password as shown_address;
 pub use sources::{ItemRow, NewRevision, PollRow, SourceRow};
 pub use stream::{EntryReason, EntryRow};
 pub use trace::{Actor, ActorKind, Subject as TraceSubject, TraceRow};

@@ -5,6 +5,9 @@ use std::fs::File;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
 use super::relay::{Heard, Relay};
 use crate::daemon::support::free_port;
 use crate::program::Office;
@@ -42,14 +45,29 @@ pub struct Daemon {
     launched: Instant,
 }
 
+impl Daemon {
+    async fn is_ready(&self) -> bool {
+        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.web)).await else {
+            return false;
+        };
+        let request = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        let mut answer = String::new();
+        let asked = stream.write_all(request).await;
+        asked.is_ok()
+            && stream.read_to_string(&mut answer).await.is_ok()
+            && answer.starts_with("HTTP/1.1 200")
+    }
+}
+
 pub struct Fleet<'a> {
     office: &'a Office,
     pub daemons: Vec<Daemon>,
-    database: Beside,
+    /// To look at their transactions.
+    database: Option<Beside>,
 }
 
 impl<'a> Fleet<'a> {
-    pub async fn start(office: &'a Office, size: usize) -> Self {
+    pub fn start(office: &'a Office, size: usize) -> Self {
         let daemon = |number| Daemon {
             name: format!("daemon_{number}"),
             web: free_port(),
@@ -57,10 +75,14 @@ impl<'a> Fleet<'a> {
             child: None,
             launched: Instant::now(),
         };
-        let database = Beside::to(&office.database_url()).await;
-        let mut fleet = Self { office, daemons: (0..size).map(daemon).collect(), database };
+        let mut fleet = Self { office, daemons: (0..size).map(daemon).collect(), database: None };
         (0..size).for_each(|number| fleet.launch(number));
         fleet
+    }
+
+    /// The database goes away: what it said before is no connection afterwards.
+    pub fn forget_database(&mut self) {
+        self.database = None;
     }
 
     /// Starts a daemon that is down.
@@ -123,8 +145,12 @@ impl<'a> Fleet<'a> {
             "SELECT query FROM pg_stat_activity WHERE application_name = '{name}'
                 AND xact_start IS NOT NULL"
         );
+        let database = match &mut self.database {
+            Some(database) => database,
+            None => self.database.insert(Beside::to(&self.office.database_url()).await),
+        };
         let mut met = Vec::new();
-        for query in self.database.texts(&sql).await {
+        for query in database.texts(&sql).await {
             let about = |words: &[&str]| words.iter().any(|word| query.contains(word));
             if about(&["INTO attempt", "SKIP LOCKED", "SET state = 'sending'"]) {
                 met.push(STAGES[3]);
@@ -170,6 +196,17 @@ impl<'a> Fleet<'a> {
             if let Some(child) = &mut daemon.child {
                 let ended = child.try_wait().unwrap();
                 assert!(ended.is_none(), "{} has ended by itself: {ended:?}", daemon.name);
+            }
+        }
+    }
+
+    /// Waits until every daemon says that all its parts go round.
+    pub async fn all_ready(&mut self) {
+        let end = Instant::now() + STOP;
+        for daemon in &self.daemons {
+            while !daemon.is_ready().await {
+                assert!(Instant::now() < end, "{} does not get ready", daemon.name);
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
     }

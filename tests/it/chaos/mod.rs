@@ -5,7 +5,7 @@
 //!
 //! `BANDITORE_CHAOS_SECONDS` makes it longer, `BANDITORE_CHAOS_KILLS` demands so many kills in each
 //! stage, `BANDITORE_CHAOS_DOWN_SECONDS` stops the database for so long in the middle, for which the
-//! server must be this test's alone. `scripts/soak-chaos` does all three.
+//! server must be this test's alone. `scripts/soak daemons` does all three.
 
 mod fleet;
 mod people;
@@ -158,11 +158,12 @@ struct Done {
 
 async fn faults_happen(fleet: &mut Fleet<'_>, weather: &Weather, wanted: usize) -> Done {
     let mut done = Done::default();
+    let mut down = setting("BANDITORE_CHAOS_DOWN_SECONDS");
+    let middle = Instant::now() + weather.end.saturating_duration_since(Instant::now()) / 2;
     while weather.goes_on() {
         pause(50..400).await;
-        if weather.down.get() {
-            fleet.all_live();
-            continue;
+        if let Some(seconds) = down.take_if(|_| Instant::now() > middle) {
+            the_database_goes_away(fleet, weather, seconds).await;
         }
         let number = rand::random_range(0..fleet.daemons.len());
         match rand::random_range(0..12) {
@@ -215,21 +216,25 @@ async fn worth_a_kill(
     met
 }
 
-/// Stops the database in the middle for a while.
-async fn the_database_goes_away(weather: &Weather) {
-    let Some(seconds) = setting("BANDITORE_CHAOS_DOWN_SECONDS") else { return };
-    let left = weather.end.saturating_duration_since(Instant::now());
-    tokio::time::sleep(left / 2).await;
+/// Stops the database for a while. No daemon ends for that, and all go on by themselves.
+async fn the_database_goes_away(fleet: &mut Fleet<'_>, weather: &Weather, seconds: u64) {
     let ctl = std::env::var("BANDITORE_TEST_POSTGRES_CTL").expect("scripts/with-postgres sets it");
     let control = |what: &str| {
         assert!(Command::new(&ctl).arg(what).status().unwrap().success(), "{what}");
     };
+    // One that starts without a database ends and says so; these have started.
+    fleet.all_ready().await;
     weather.down.set(true);
     // What others are in the middle of ends first.
     tokio::time::sleep(Duration::from_secs(2)).await;
     control("stop");
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    for _ in 0..seconds {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        fleet.all_live();
+    }
     control("start");
+    fleet.forget_database();
+    fleet.all_ready().await;
     weather.down.set(false);
     println!("the database was away for {seconds} s");
 }
@@ -271,15 +276,14 @@ async fn three_daemons_on_postgres_lose_nothing_whatever_happens_to_them() {
     for _ in 0..40 {
         people.joins().await.unwrap();
     }
-    let mut fleet = Fleet::start(&office, DAEMONS).await;
+    let mut fleet = Fleet::start(&office, DAEMONS);
     let seconds = setting("BANDITORE_CHAOS_SECONDS").unwrap_or(SECONDS);
     let end = Instant::now() + Duration::from_secs(seconds);
     let weather = Weather { end, down: Cell::new(false) };
     let wanted = setting("BANDITORE_CHAOS_KILLS").map_or(0, |kills| kills as usize);
-    let (_, _, _, done) = tokio::join!(
+    let (_, _, done) = tokio::join!(
         news_comes(&mut news, &url, &weather),
         people_change(&mut people, &weather),
-        the_database_goes_away(&weather),
         faults_happen(&mut fleet, &weather, wanted),
     );
     comes_to_rest(&url, news.published).await;

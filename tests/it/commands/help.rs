@@ -43,6 +43,7 @@ const COMMANDS: [&str; 40] = [
     "messages drop",
     "editions",
     "editions archive",
+    "move",
     "trace",
 ];
 

@@ -82,6 +82,22 @@ const HOT: &[&str] = &[
     "COUNTS",
     "DOUBTS",
     "VARIANTS",
+    // archiving
+    "SHAPE",
+    "LEFT_OF",
+    "SUMS",
+    "MESSAGES_OF_EDITION",
+    "ATTEMPTS_OF_EDITION",
+    "DROP_ATTEMPTS",
+    "DROP_MESSAGES",
+    "DROP_GROUPS",
+    "DROP_HITS",
+    "DROP_VARIANTS",
+    "DROP_FRAGMENTS",
+    // the trace
+    "INSERT_TRACE",
+    "TRACE",
+    "TRACE_OF",
 ];
 
 /// What every message asks for.
