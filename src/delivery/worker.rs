@@ -25,8 +25,8 @@ pub(super) const CLAIMED_A_CONNECTION: usize = 2;
 const CONNECTIONS_A_FREE_PLACE: usize = 2;
 /// The first and the longest pause after a connection could not be opened, in seconds.
 pub(super) const RELAY_PAUSE_SECONDS: (u64, u64) = (2, 60);
-/// How long the worker sleeps at most before it looks again, in seconds.
-const LOOK_AGAIN_SECONDS: i64 = 5;
+/// How long a run with an end sleeps at most before it looks again, in seconds.
+const LOOK_AGAIN_SECONDS: u64 = 5;
 /// How long it waits at most for a place or for work, in seconds; then it goes round once more.
 const WAIT_SECONDS_MAX: u64 = 30;
 /// The shortest pause before it looks again, in milliseconds: a row that is due and cannot be
@@ -286,9 +286,10 @@ impl<'a> Claiming<'a> {
         let next = tx.next_try().await?;
         let under_way = tx.under_way().await?;
         let now = self.delivery.clock.now();
-        let wait = |next: Timestamp| (next.0 - now.0).clamp(0, LOOK_AGAIN_SECONDS);
+        let longest = if self.run.is_endless() { WAIT_SECONDS_MAX } else { LOOK_AGAIN_SECONDS };
+        let wait = |next: Timestamp| u64::try_from(next.0 - now.0).unwrap_or(0).min(longest);
         let seconds = match next {
-            Some(next) => u64::try_from(wait(next)).unwrap_or(0),
+            Some(next) => wait(next),
             None if self.run.is_endless() => WAIT_SECONDS_MAX,
             None if under_way > 0 => 1,
             None => return Ok(None),
