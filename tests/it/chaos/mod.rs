@@ -4,8 +4,8 @@
 //! is named in doubt.
 //!
 //! `BANDITORE_CHAOS_SECONDS` makes it longer, `BANDITORE_CHAOS_KILLS` demands so many kills in each
-//! stage, `BANDITORE_CHAOS_DOWN_SECONDS` stops the database for so long in the middle, for which the
-//! server must be this test's alone. `scripts/soak daemons` does all three.
+//! stage, `BANDITORE_CHAOS_DOWN_SECONDS` stops the database for so long in the middle, for which
+//! the server must be this test's alone. `scripts/soak daemons` does all three.
 
 mod fleet;
 mod people;

@@ -12,8 +12,8 @@ use events::History;
 
 use crate::support::Engine;
 
-/// How many histories run where `BANDITORE_HISTORIES` does not say another number: on SQLite, and on
-/// PostgreSQL, where each makes a database first.
+/// How many histories run where `BANDITORE_HISTORIES` does not say another number: on SQLite, and
+/// on PostgreSQL, where each makes a database first.
 const HISTORIES: (u64, u64) = (200, 60);
 /// Events of a history, after its people have joined; a rush of news comes on top.
 const EVENTS: usize = 80;
