@@ -9,6 +9,7 @@ const COMMANDS: [&str; 40] = [
     "check",
     "migrate",
     "once",
+    "serve",
     "source",
     "source test",
     "source list",
