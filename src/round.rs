@@ -2,6 +2,7 @@
 //! rooms and holds no rule of its own.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
@@ -27,6 +28,9 @@ pub const SOURCES_AT_ONCE: usize = 8;
 /// How long a source is claimed by whoever polls it, in seconds: what a fetch takes at most, and
 /// time to read it and take it in.
 pub const CLAIM_SECONDS: i64 = FETCH_SECONDS_MAX.cast_signed() + 30;
+
+/// How often it is looked whether what others poll is in, in milliseconds.
+const OTHERS_LOOK_MS: u64 = 50;
 
 /// What a poll came to.
 #[derive(Clone, Debug, Serialize)]
@@ -114,7 +118,8 @@ enum SourceError {
     Store(#[from] StoreError),
 }
 
-/// Polls every source that is due; `only` one, due or not, claimed by somebody else or not.
+/// Polls every source that is due, and waits for those that somebody else polls: what is due is in
+/// when this ends. `only` one, due or not, claimed by somebody else or not.
 ///
 /// # Errors
 /// Where the database fails. A source that fails is a line of the report, and is polled again
@@ -127,8 +132,17 @@ pub async fn poll(
     let Some(id) = only else {
         let _polling = installation.store.lock_polling().await?;
         let mut polled = Vec::new();
-        poll_due(installation, &fetcher, &CancellationToken::new(), |poll| polled.push(poll))
-            .await?;
+        let end = Instant::now() + Duration::from_secs(CLAIM_SECONDS.unsigned_abs());
+        loop {
+            let never = CancellationToken::new();
+            poll_due(installation, &fetcher, &never, |poll| polled.push(poll)).await?;
+            let now = installation.clock.now();
+            let others = installation.store.read().await?.being_polled(now).await?;
+            if others == 0 || Instant::now() > end {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(OTHERS_LOOK_MS)).await;
+        }
         polled.sort_by(|a, b| a.source.cmp(&b.source));
         return Ok(polled);
     };

@@ -105,6 +105,7 @@ pub async fn erase(
                 }
                 tx.forget_consents(held.id).await?;
             }
+            tx.forget_sign_ups_of(subject.id).await?;
             tx.erase_subject(subject.id, now).await?;
             let before = form(TracedErasing { erased: false, subscriptions });
             let after = form(TracedErasing { erased: true, subscriptions: 0 });

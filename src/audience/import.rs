@@ -127,7 +127,7 @@ impl Wanted {
             name: self.name.as_deref(),
             list: settings.list,
             wanted: &self.preferences,
-            consent: Consent { way: "import", proof: settings.consent },
+            consent: Consent { way: "import", proof: settings.consent, text_version: None },
         }
     }
 }

@@ -6,17 +6,29 @@
 
 mod address;
 mod erasing;
+mod expiring;
 mod import;
 mod keys;
+mod limits;
+mod notices;
+mod own;
+mod sign_up;
 mod subscriptions;
 mod traced;
 
 pub use address::{ADDRESS_OCTETS_MAX, EmailAddress, InvalidAddress, Mailbox, NAME_CHARS_MAX};
 pub use erasing::{erase, suppress, unsuppress};
+pub use expiring::{NOTICE_KEPT_DAYS, expire_sign_ups};
 pub use import::{
     COLUMNS, ImportError, ImportReport, ImportSettings, REFUSED_SHOWN_MAX, Refused, import,
 };
 pub use keys::Keys;
+pub use limits::{FORMS_A_NETWORK_AN_HOUR_MAX, FORMS_AN_HOUR_MAX, MAILS_AN_ADDRESS_A_DAY_MAX};
+pub use notices::{
+    AskError, Asked, Draft, DraftError, Drafting, PREFERENCES_LINK_HOURS, Reception, SIGN_UP_DAYS,
+};
+pub use own::{Granted, Opened, Own, Wish};
+pub use sign_up::{Confirmation, SignUp, consent_text, default_cadence};
 pub use subscriptions::{
     ACTIVE, Consent, ENDED, Joined, Joining, PAUSED, Preferences, join, leave, pause, public_id,
     told_so_far,

@@ -41,6 +41,8 @@ pub struct Consent<'a> {
     pub way: &'a str,
     /// The proof, in words.
     pub proof: &'a str,
+    /// Which wording they were shown, where one was kept.
+    pub text_version: Option<&'a str>,
 }
 
 /// Somebody asks for a subscription.
@@ -74,7 +76,7 @@ pub enum Joined {
 }
 
 impl Preferences {
-    fn profile(&self) -> Profile {
+    pub(super) fn profile(&self) -> Profile {
         let mut topics = self.topics.clone();
         topics.sort();
         topics.dedup();
@@ -181,7 +183,7 @@ async fn subscribe(
     let new = NewSubscription { subscriber, list: list.clone(), cadence, profile };
     let id = tx.insert_subscription(&new, now).await?;
     tx.follow_words(id, &wanted.words).await?;
-    tx.insert_consent(id, consent.way, consent.proof, now).await?;
+    tx.agree(id, &consent.given(now)).await?;
     let NewSubscription { subscriber, list, cadence, profile } = new;
     let made = StoredSubscription {
         id,
@@ -194,7 +196,8 @@ async fn subscribe(
         joined_position: 0,
         created_at: now,
     };
-    let agreed = TracedConsent { way: consent.way.to_owned(), text_version: None };
+    let text_version = consent.text_version.map(str::to_owned);
+    let agreed = TracedConsent { way: consent.way.to_owned(), text_version };
     let after = TracedSubscription::new(&made, wanted.profile(), wanted.words.len()).agreed(agreed);
     trace_subscription(tx, "subscription.joined", id, None, Some(after), now).await
 }
@@ -282,7 +285,7 @@ pub(super) async fn change(
 }
 
 /// A random id of 63 bits: what other tables call a subscriber. It says nothing of its person.
-fn random_id() -> i64 {
+pub(super) fn random_id() -> i64 {
     rand::random::<i64>() & i64::MAX
 }
 

@@ -152,6 +152,8 @@ pub async fn trace_of_person(
         subjects.push(("subscriber", public_id(subject.id)));
         let held = tx.subscriptions_of(subject.id).await?;
         subjects.extend(held.iter().map(|held| ("subscription", public_id(held.id))));
+        let asked = tx.sign_ups_of(subject.id).await?;
+        subjects.extend(asked.iter().map(|asked| ("sign_up", public_id(asked.id))));
     }
     let mut rows = Vec::new();
     for (kind, id) in &subjects {

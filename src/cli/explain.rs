@@ -105,7 +105,16 @@ pub async fn audit(context: &Context, args: &args::Audit) -> Result<ExitCode, Cl
             "balanced",
         ];
         print(&table(&header, &rows))?;
-        let doubts = audit.editions.iter().flat_map(|edition| &edition.doubts);
+        if let Some(notices) = audit.notices.iter().find(|notices| notices.written > 0) {
+            let messages = notices.messages.iter().filter(|(_, count)| **count > 0);
+            let messages: Vec<String> =
+                messages.map(|(state, count)| format!("{state} {count}")).collect();
+            let balanced = if notices.balanced { "yes" } else { "NO" };
+            let (written, messages) = (notices.written, messages.join(", "));
+            print(&format!("notices {written}: {messages}; balanced: {balanced}\n"))?;
+        }
+        let notices = audit.notices.iter().flat_map(|notices| &notices.doubts);
+        let doubts = audit.editions.iter().flat_map(|edition| &edition.doubts).chain(notices);
         for doubt in doubts {
             let (message, attempt, state) = (doubt.message, doubt.attempt, doubt.state);
             print(&format!(

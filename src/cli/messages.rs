@@ -9,7 +9,7 @@ use serde_json::json;
 use super::output::{print, print_json_line};
 use super::{CliError, Context, acting, args};
 use crate::audience::public_id;
-use crate::delivery::{self, Decision, message_id};
+use crate::delivery::{self, Decision, message_id, notice_message_id};
 use crate::installation::Installation;
 use crate::store::{MessageState, Tx};
 
@@ -72,7 +72,50 @@ async fn list(
             }
         }
     }
+    list_notices(installation, state, json).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Notices are messages of no edition.
+async fn list_notices(
+    installation: &Installation,
+    state: Option<MessageState>,
+    json: bool,
+) -> Result<(), CliError> {
+    let zone = installation.config.site.timezone;
+    let mut after = 0;
+    loop {
+        let mut tx = installation.store.read().await?;
+        let page = tx.notice_messages_after(after, MESSAGES_A_PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.id;
+        for message in page.iter().filter(|message| state.is_none_or(|of| of == message.state)) {
+            let attempts = tx.attempts(message.id).await?;
+            let reply = attempts.last().and_then(|attempt| attempt.reply.clone());
+            let subscriber = public_id(message.subscriber_id);
+            let kind = message.kind.as_str();
+            if json {
+                let keys = &installation.keys;
+                print_json_line(&json!({
+                    "id": message.id,
+                    "message_id": notice_message_id(keys, message.notice, &message.sender),
+                    "edition": null,
+                    "notice": kind,
+                    "subscriber": subscriber,
+                    "state": message.state,
+                    "cause": message.cause,
+                    "attempts": message.attempts,
+                    "created": message.created_at.rfc3339(zone),
+                    "next_try": message.next_try_at.rfc3339(zone),
+                    "reply": reply,
+                }))?;
+            } else {
+                let cause = message.cause.as_deref().or(reply.as_deref()).unwrap_or_default();
+                let (id, state) = (message.id, message.state);
+                print(&format!("{id} notice {kind} to {subscriber}: {state} {cause}\n"))?;
+            }
+        }
+    }
 }
 
 /// The mailbox that an edition's mail is from.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::output::{bar, print, print_json};
 use super::{CliError, Context, acting, args};
@@ -198,7 +198,7 @@ async fn show(
         for held in tx.subscriptions_of(subject.id).await? {
             let profile = tx.profile(held.profile).await?;
             let words = tx.words_of(held.id).await?;
-            let consents = tx.consents_of(held.id).await?;
+            let consents = tx.agreements_of(held.id).await?;
             subscriptions.push(json!({
                 "list": held.list,
                 "cadence": held.cadence,
@@ -209,8 +209,9 @@ async fn show(
                 "places": profile.as_ref().map(|profile| profile.places.clone()),
                 "language": profile.as_ref().map(|profile| profile.language),
                 "words": words.iter().map(|(_, phrase)| phrase).collect::<Vec<_>>(),
-                "consents": consents.iter().map(|(way, proof, at)| json!({
-                    "way": way, "proof": proof, "at": at.rfc3339(zone),
+                "consents": consents.iter().map(|consent| json!({
+                    "way": consent.way, "proof": consent.proof, "at": consent.at.rfc3339(zone),
+                    "text_version": consent.text_version, "text": consent.text,
                 })).collect::<Vec<_>>(),
             }));
         }
@@ -223,6 +224,10 @@ async fn show(
             }));
         }
     }
+    let (sign_ups, notices) = match &subject {
+        Some(subject) => asked(&mut tx, subject.id, zone).await?,
+        None => Default::default(),
+    };
     let document = json!({
         "known": subject.is_some(),
         "id": subject.as_ref().map(|subject| public_id(subject.id)),
@@ -232,7 +237,9 @@ async fn show(
             "cause": held.cause, "reason": held.reason, "since": held.since.rfc3339(zone),
         })),
         "subscriptions": subscriptions,
+        "sign_ups": sign_ups,
         "messages": messages,
+        "notices": notices,
     });
     if json {
         print_json(&document)?;
@@ -242,8 +249,36 @@ async fn show(
     Ok(ExitCode::SUCCESS)
 }
 
+/// What somebody asked for by themselves, and the notices that answered.
+async fn asked(
+    tx: &mut Tx<'_>,
+    subscriber: i64,
+    zone: chrono_tz::Tz,
+) -> Result<(Vec<Value>, Vec<Value>), CliError> {
+    let sign_ups = tx.sign_ups_of(subscriber).await?;
+    let sign_up = sign_ups.iter().map(|sign_up| {
+        json!({
+            "list": sign_up.list,
+            "asked": sign_up.asked_at.rfc3339(zone),
+            "expires": sign_up.expires_at.rfc3339(zone),
+            "confirmed": sign_up.confirmed_at.map(|at| at.rfc3339(zone)),
+            "text_version": sign_up.text_version,
+        })
+    });
+    let notices = tx.notice_messages_of(subscriber).await?;
+    let notice = notices.iter().map(|notice| {
+        json!({
+            "id": notice.id,
+            "notice": notice.kind.as_str(),
+            "state": notice.state,
+            "created": notice.created_at.rfc3339(zone),
+        })
+    });
+    Ok((sign_up.collect(), notice.collect()))
+}
+
 /// The same for people: a line a fact.
-fn describe(document: &serde_json::Value) -> String {
+fn describe(document: &Value) -> String {
     let mut text = String::new();
     if document["known"] != true {
         text.push_str("this address is not known\n");
@@ -265,10 +300,23 @@ fn describe(document: &serde_json::Value) -> String {
         let [state, created] = ["state", "created"].map(|key| word(&message[key]));
         text.push_str(&format!("message {id} of edition {edition}, {created}: {state}\n"));
     }
+    for sign_up in document["sign_ups"].as_array().into_iter().flatten() {
+        let [list, asked, expires] = ["list", "asked", "expires"].map(|key| word(&sign_up[key]));
+        let until = match sign_up["confirmed"].as_str() {
+            Some(at) => format!("confirmed {at}"),
+            None => format!("not confirmed; expires {expires}"),
+        };
+        text.push_str(&format!("asked for list {list} {asked}, {until}\n"));
+    }
+    for notice in document["notices"].as_array().into_iter().flatten() {
+        let [kind, state, created] = ["notice", "state", "created"].map(|key| word(&notice[key]));
+        let id = &notice["id"];
+        text.push_str(&format!("message {id}, notice {kind}, {created}: {state}\n"));
+    }
     text
 }
 
-fn describe_subscription(held: &serde_json::Value) -> String {
+fn describe_subscription(held: &Value) -> String {
     let [list, cadence, state, since] =
         ["list", "cadence", "state", "since"].map(|key| word(&held[key]));
     let language = word(&held["language"]);
@@ -281,11 +329,14 @@ fn describe_subscription(held: &serde_json::Value) -> String {
     for consent in held["consents"].as_array().into_iter().flatten() {
         let [way, proof, at] = ["way", "proof", "at"].map(|key| word(&consent[key]));
         text.push_str(&format!("  consent by {way}, {at}: {proof}\n"));
+        if let Some(version) = consent["text_version"].as_str() {
+            text.push_str(&format!("    to text {version}: {}\n", word(&consent["text"])));
+        }
     }
     text
 }
 
-fn word(value: &serde_json::Value) -> &str {
+fn word(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 

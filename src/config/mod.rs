@@ -5,6 +5,7 @@
 //! error of their own that names the place and says what to do.
 
 mod error;
+mod network;
 mod raw;
 mod reader;
 
@@ -16,6 +17,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 pub use error::ConfigError;
+pub use network::Network;
 
 use crate::audience::Mailbox;
 use crate::editions::Schedule;
@@ -47,6 +49,8 @@ pub struct Config {
     pub database_url: String,
     /// `[web] listen`
     pub listen: String,
+    /// `[web] trusted_proxies`: whose word on where a visitor comes from is believed.
+    pub trusted_proxies: Vec<Network>,
     /// `[smtp]`; commands that send say when it is missing.
     pub smtp: Option<Smtp>,
     /// `[delivery]`

@@ -65,11 +65,20 @@ impl Default for RawDatabase {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawWeb {
     pub listen: String,
+    pub trusted_proxies: Option<RawProxies>,
+}
+
+/// A list, or, as an environment variable has it, one text with commas.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum RawProxies {
+    Listed(Vec<String>),
+    Text(String),
 }
 
 impl Default for RawWeb {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8025".to_owned() }
+        Self { listen: "127.0.0.1:8025".to_owned(), trusted_proxies: None }
     }
 }
 

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use super::raw::{RawCadence, RawConfig, RawDelivery, RawList, RawSite, RawSmtp, RawSource};
+use super::raw::{
+    RawCadence, RawConfig, RawDelivery, RawList, RawProxies, RawSite, RawSmtp, RawSource,
+};
 use super::{
-    Config, ConfigError, Delivery, EVERY_SECONDS, LEASE_SECONDS, List, SECRET_OCTETS_MIN, Secret,
-    Site, Smtp, Source, SourceSettings, parse_seconds,
+    Config, ConfigError, Delivery, EVERY_SECONDS, LEASE_SECONDS, List, Network, SECRET_OCTETS_MIN,
+    Secret, Site, Smtp, Source, SourceSettings, parse_seconds,
 };
 use crate::audience::Mailbox;
 use crate::editions::Schedule;
@@ -57,6 +59,7 @@ impl<'a> Reader<'a> {
             site: self.site(raw.site)?,
             database_url: self.database(&raw.database.url),
             listen: self.listen(raw.web.listen)?,
+            trusted_proxies: self.trusted_proxies(raw.web.trusted_proxies)?,
             smtp: raw.smtp.map(|smtp| self.smtp(smtp)).transpose()?,
             delivery: self.delivery(&raw.delivery)?,
             topics_file: raw.topics.file.map(|file| self.folder.join(file)),
@@ -150,6 +153,21 @@ impl<'a> Reader<'a> {
         }
         let hint = "write an address of this machine and a port, such as \"127.0.0.1:8025\"";
         Err(self.invalid("web.listen", &text, "this is no address with a port", hint))
+    }
+
+    fn trusted_proxies(&self, named: Option<RawProxies>) -> Result<Vec<Network>, ConfigError> {
+        let named: Vec<String> = match named {
+            None => return Ok(Network::loopback()),
+            Some(RawProxies::Listed(named)) => named,
+            Some(RawProxies::Text(text)) => text.split(',').map(str::to_owned).collect(),
+        };
+        let named = named.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
+        let network = |text: &str| {
+            let hint = "write addresses or prefixes, such as \"127.0.0.1\" or \"10.0.0.0/8\"";
+            let what = "this is no address and no prefix of addresses";
+            text.parse().map_err(|_| self.invalid("web.trusted_proxies", text, what, hint))
+        };
+        named.map(network).collect()
     }
 
     fn database(&self, url: &str) -> String {

@@ -12,14 +12,21 @@ const HOUSEKEEPING_SECONDS: u64 = 3600;
 /// How long the loop waits where something is due and cannot be planned, in seconds.
 const STUCK_SECONDS: u64 = 10;
 
+/// How long the first editions wait at most for the first poll, in seconds: what was published
+/// while nothing ran shall be in them.
+const FIRST_POLL_SECONDS_MAX: u64 = 60;
+/// How often it is looked whether that poll is done, in milliseconds.
+const FIRST_POLL_LOOK_MS: u64 = 250;
+
 /// The loop of editions.
 pub(super) struct Editions {
+    started: Instant,
     kept: Option<Instant>,
 }
 
 impl Editions {
     pub fn new(_: &Context) -> Self {
-        Self { kept: None }
+        Self { started: Instant::now(), kept: None }
     }
 }
 
@@ -28,6 +35,11 @@ impl Work for Editions {
 
     async fn round(&mut self, context: &Context) -> Result<Round, Failure> {
         let Context { installation, status, stop } = context;
+        let waited = self.started.elapsed() > Duration::from_secs(FIRST_POLL_SECONDS_MAX);
+        if !waited && status.is_starting(Part::Ingest.as_str()) {
+            let next = Some(Duration::from_millis(FIRST_POLL_LOOK_MS));
+            return Ok(Round { did: None, next });
+        }
         let planner = installation.planner();
         let now = installation.clock.now();
         let mut planned = Vec::new();

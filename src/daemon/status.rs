@@ -120,6 +120,12 @@ impl Status {
         self.loops().iter().all(|state| state.seconds_ago < HANGING_SECONDS)
     }
 
+    /// Whether a loop is at its first round; not where it has failed, or is none of these.
+    pub fn is_starting(&self, name: &str) -> bool {
+        let loops = self.lock();
+        loops.iter().any(|state| state.name == name && state.rounds == 0 && state.error.is_none())
+    }
+
     /// One line for people.
     pub fn line(&self) -> String {
         let word = |state: LoopStatus| match (&state.error, state.ok, state.rounds) {

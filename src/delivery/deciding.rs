@@ -51,6 +51,15 @@ struct TracedMessage<'a> {
     by: Option<&'a str>,
 }
 
+/// The message of a notice, likewise.
+#[derive(Serialize)]
+struct TracedNotice<'a> {
+    notice: &'a str,
+    state: MessageState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a str>,
+}
+
 /// Sends messages again, or drops them, because a named person wants it. All of them or none.
 ///
 /// # Errors
@@ -77,7 +86,9 @@ async fn decide_one(
     by: &str,
     now: Timestamp,
 ) -> Result<(), DecisionError> {
-    let held = tx.message(message).await?.ok_or(DecisionError::NoMessage(message))?;
+    let Some(held) = tx.message(message).await? else {
+        return decide_notice(tx, message, decision, by, now).await;
+    };
     let (edition, state) = (held.edition_id, held.state);
     if tx.archived_at(edition).await?.is_some() {
         return Err(DecisionError::Archived { message, edition });
@@ -102,5 +113,29 @@ async fn decide_one(
     let before = serde_json::json!(TracedMessage { edition, state, by: None });
     let after = serde_json::json!(TracedMessage { edition, state: after, by: Some(by) });
     tx.trace(action, subject, Some(before), Some(after), now).await?;
+    Ok(())
+}
+
+/// The same for the message of a notice, which is of no edition: while its link works it can be
+/// sent again. There is nothing to drop: a notice waits for no one and is never held.
+async fn decide_notice(
+    tx: &mut Tx<'_>,
+    message: i64,
+    decision: Decision,
+    by: &str,
+    now: Timestamp,
+) -> Result<(), DecisionError> {
+    let held = tx.notice_message(message).await?.ok_or(DecisionError::NoMessage(message))?;
+    let cause = format!("sent again by {by}");
+    let decided =
+        decision == Decision::Resend && tx.resend_notice_by_name(message, &cause, now).await?;
+    if !decided {
+        return Err(DecisionError::State { message, state: held.state });
+    }
+    let form =
+        |state, by| serde_json::json!(TracedNotice { notice: held.kind.as_str(), state, by });
+    let subject = TraceSubject { kind: "message", id: &message.to_string() };
+    let (before, after) = (form(held.state, None), form(MessageState::Queued, Some(by)));
+    tx.trace("message.resent", subject, Some(before), Some(after), now).await?;
     Ok(())
 }

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use chrono_tz::Tz;
 use serde::Serialize;
 
-use super::parcels::message_id;
+use super::parcels::{message_id, notice_message_id};
 use crate::audience::{Keys, public_id};
-use crate::store::{EditionRow, MessageState, Store, StoreError, Tx};
+use crate::store::{Doubt, EditionRow, MessageState, Store, StoreError, Tx};
 
 /// Editions read in one go.
 const EDITIONS_A_PAGE: i64 = 500;
@@ -60,11 +60,26 @@ pub struct NamedDoubt {
     pub state: MessageState,
 }
 
+/// The sums of the mails that are of no edition: confirmations, links to preferences.
+#[derive(Clone, Debug, Serialize)]
+pub struct NoticeSums {
+    /// How many were written.
+    pub written: i64,
+    /// Messages in each state.
+    pub messages: BTreeMap<&'static str, i64>,
+    /// Attempts of which nobody knows whether they arrived; a notice is sent again.
+    pub doubts: Vec<NamedDoubt>,
+    /// Whether each has one message.
+    pub balanced: bool,
+}
+
 /// The sums of all editions, or of one.
 #[derive(Clone, Debug, Serialize)]
 pub struct Audit {
-    /// Whether every edition adds up.
+    /// Whether every edition adds up, and the notices.
     pub balanced: bool,
+    /// The notices; none where one edition was asked for.
+    pub notices: Option<NoticeSums>,
     /// The editions.
     pub editions: Vec<EditionSums>,
 }
@@ -99,7 +114,41 @@ pub async fn audit(
             }
         }
     }
-    Ok(Audit { balanced: editions.iter().all(|edition| edition.balanced), editions })
+    let notices = match only {
+        Some(_) => None,
+        None => Some(notice_sums(&mut tx, keys, zone).await?),
+    };
+    let balanced = editions.iter().all(|edition| edition.balanced)
+        && notices.as_ref().is_none_or(|notices| notices.balanced);
+    Ok(Audit { balanced, notices, editions })
+}
+
+async fn notice_sums(tx: &mut Tx<'_>, keys: &Keys, zone: Tz) -> Result<NoticeSums, StoreError> {
+    let (written, counts) = tx.notice_counts().await?;
+    let messages = in_each_state(counts);
+    let balanced = messages.values().sum::<i64>() == written;
+    let doubts = tx.notice_doubts().await?.into_iter();
+    let doubts = doubts.map(|(doubt, notice, sender)| {
+        named(&doubt, notice_message_id(keys, notice, &sender), zone)
+    });
+    Ok(NoticeSums { written, messages, doubts: doubts.collect(), balanced })
+}
+
+fn in_each_state(counts: Vec<(MessageState, i64)>) -> BTreeMap<&'static str, i64> {
+    let counts: BTreeMap<MessageState, i64> = counts.into_iter().collect();
+    let states = MessageState::ALL.into_iter();
+    states.map(|state| (state.as_str(), counts.get(&state).copied().unwrap_or(0))).collect()
+}
+
+fn named(doubt: &Doubt, message_id: String, zone: Tz) -> NamedDoubt {
+    NamedDoubt {
+        message: doubt.message,
+        message_id,
+        subscriber: public_id(doubt.subscriber),
+        attempt: doubt.attempt,
+        at: doubt.at.map(|at| at.rfc3339(zone)),
+        state: doubt.state,
+    }
 }
 
 async fn sums(
@@ -113,11 +162,7 @@ async fn sums(
         Some(_) => tx.archived_sums(edition.id).await?,
         None => tx.message_counts(edition.id).await?,
     };
-    let counts: BTreeMap<MessageState, i64> = counts.into_iter().collect();
-    let messages: BTreeMap<&'static str, i64> = MessageState::ALL
-        .into_iter()
-        .map(|state| (state.as_str(), counts.get(&state).copied().unwrap_or(0)))
-        .collect();
+    let messages = in_each_state(counts);
     let total: i64 = messages.values().sum();
     // The chunks counted what they wrote; the messages are counted now. One that was lost, or that
     // came from nowhere, shows here.
@@ -125,14 +170,9 @@ async fn sums(
         && edition.considered == edition.empty + edition.suppressed + total;
     let sender = tx.list(&edition.list_id).await?.map(|list| list.sender).unwrap_or_default();
     let doubts = tx.doubts(edition.id).await?;
-    let doubts = doubts.into_iter().map(|doubt| NamedDoubt {
-        message: doubt.message,
-        message_id: message_id(keys, edition.id, doubt.subscriber, &sender),
-        subscriber: public_id(doubt.subscriber),
-        attempt: doubt.attempt,
-        at: doubt.at.map(|at| at.rfc3339(zone)),
-        state: doubt.state,
-    });
+    let doubts = doubts
+        .into_iter()
+        .map(|doubt| named(&doubt, message_id(keys, edition.id, doubt.subscriber, &sender), zone));
     Ok(EditionSums {
         id: edition.id,
         list: edition.list_id.to_string(),

@@ -8,6 +8,7 @@
 
 mod archive;
 mod deciding;
+mod drafts;
 mod lease;
 mod ledger;
 mod line;
@@ -24,8 +25,9 @@ pub use archive::{
     ArchiveReport, ArchivedEdition,
 };
 pub use deciding::{Decision, DecisionError, decide};
-pub use ledger::{Audit, EditionSums, NamedDoubt, audit};
-pub use parcels::{Body, Own, Parcels, by_id, message_id, put_together};
+pub use drafts::Drafts;
+pub use ledger::{Audit, EditionSums, NamedDoubt, NoticeSums, audit};
+pub use parcels::{Body, Own, Parcels, by_id, message_id, notice_message_id, put_together};
 pub use policy::{RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX};
 pub use run::{Beat, Delivered, Delivery, Run, STOP_SECONDS_MAX, Totals, Until};
 
@@ -48,6 +50,12 @@ pub enum DeliveryError {
     NoVariant {
         /// Which.
         variant: i64,
+    },
+    /// A notice is not there.
+    #[error("notice {notice} is not there")]
+    NoNotice {
+        /// Which.
+        notice: i64,
     },
     /// The list's sender is no address any more.
     #[error("the sender of a list cannot be used")]

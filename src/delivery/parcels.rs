@@ -8,9 +8,9 @@ use chrono_tz::Tz;
 use crate::audience::{Keys, Mailbox};
 use crate::editions::boundary;
 use crate::model::Timestamp;
-use crate::rendering::Fragment;
 use crate::rendering::mime::{self, Envelope as OwnParts};
-use crate::store::{Store, VariantRow};
+use crate::rendering::{Fragment, notice_boundary};
+use crate::store::{ClaimedMessage, NoticeKind, NoticeRow, Store, VariantRow};
 
 use super::DeliveryError;
 
@@ -113,15 +113,62 @@ impl Parcels {
             },
         )
     }
+
+    /// The bytes of a notice's message. Its link works until the message is too old to be sent, so
+    /// every attempt has the same one.
+    ///
+    /// # Errors
+    /// Where the database fails, or has no such notice.
+    pub async fn notice(
+        &self,
+        message: &ClaimedMessage,
+        notice: i64,
+        sender: &Mailbox,
+    ) -> Result<Vec<u8>, DeliveryError> {
+        let row = self.store.read().await?.notice(notice).await?;
+        let row = row.ok_or(DeliveryError::NoNotice { notice })?;
+        let about = row.notice.about;
+        let token = match row.notice.kind {
+            NoticeKind::Confirmation => self.keys.confirmation_token(about),
+            NoticeKind::Already | NoticeKind::Preferences => {
+                self.keys.preferences_token(about, message.expires_at)
+            }
+        };
+        let id = self.keys.notice_message_id(notice);
+        Ok(mime::assemble(
+            &row.notice.headers,
+            &notice_body(&row),
+            &OwnParts {
+                address: message.address.as_deref().unwrap_or_default(),
+                token: &token,
+                message_id: &format!("{id}@{}", sender.address.domain()),
+                date: message.created_at.in_zone(self.zone).fixed_offset(),
+            },
+        ))
+    }
 }
 
-/// The Message-ID (RFC 5322 3.6.4) of a message, without its brackets: the same at every attempt.
-pub fn message_id(keys: &Keys, edition: i64, subscriber: i64, sender: &str) -> String {
-    let id = keys.message_id(edition, subscriber);
+fn notice_body(row: &NoticeRow) -> Vec<u8> {
+    let (html, text) = (row.notice.html.clone(), row.notice.text.clone());
+    let html_bytes = html.len();
+    mime::body(&notice_boundary(row.notice.kind.as_str()), &[&Fragment { html, text, html_bytes }])
+}
+
+/// The Message-ID (RFC 5322 3.6.4) of a notice, without its brackets: the same at every attempt.
+pub fn notice_message_id(keys: &Keys, notice: i64, sender: &str) -> String {
+    with_domain(keys.notice_message_id(notice), sender)
+}
+
+fn with_domain(id: String, sender: &str) -> String {
     match sender.parse::<Mailbox>() {
         Ok(sender) => format!("{id}@{}", sender.address.domain()),
         Err(_) => id,
     }
+}
+
+/// The Message-ID (RFC 5322 3.6.4) of a message, without its brackets: the same at every attempt.
+pub fn message_id(keys: &Keys, edition: i64, subscriber: i64, sender: &str) -> String {
+    with_domain(keys.message_id(edition, subscriber), sender)
 }
 
 /// Stored fragments as rendering knows them, by their ids.

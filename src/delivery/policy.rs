@@ -25,7 +25,7 @@ pub fn unsendable(
     if message.suppressed.is_some() {
         return Some((MessageState::Cancelled, "suppressed"));
     }
-    if message.subscription_state == crate::audience::ENDED {
+    if message.subscription_state.as_deref() == Some(crate::audience::ENDED) {
         return Some((MessageState::Cancelled, "left"));
     }
     // An edition that waited for a person, or was planned with a long break, is news from when it

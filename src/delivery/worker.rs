@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use crate::audience::Mailbox;
 use crate::model::Timestamp;
 use crate::pause::Pauses;
-use crate::store::{Bell, ClaimedMessage, GivingBack, Listener};
+use crate::store::{Bell, ClaimedMessage, GivingBack, Listener, MessageOf};
 
 use super::line::{Job, Line};
 use super::parcels::{Own, Parcels};
@@ -25,8 +25,8 @@ pub(super) const CLAIMED_A_CONNECTION: usize = 2;
 const CONNECTIONS_A_FREE_PLACE: usize = 2;
 /// The first and the longest pause after a connection could not be opened, in seconds.
 pub(super) const RELAY_PAUSE_SECONDS: (u64, u64) = (2, 60);
-/// How long the worker sleeps at most before it looks again, in seconds.
-const LOOK_AGAIN_SECONDS: i64 = 5;
+/// How long a run with an end sleeps at most before it looks again, in seconds.
+const LOOK_AGAIN_SECONDS: u64 = 5;
 /// How long it waits at most for a place or for work, in seconds; then it goes round once more.
 const WAIT_SECONDS_MAX: u64 = 30;
 /// The shortest pause before it looks again, in milliseconds: a row that is due and cannot be
@@ -186,18 +186,23 @@ impl<'a> Claiming<'a> {
         }
         let mut looked_at = 0;
         let mut claimed = Vec::new();
-        for edition in tx.open_editions().await? {
-            if claimed.len() >= free {
-                break;
-            }
-            let limit = i64::try_from(free - claimed.len()).unwrap_or(i64::MAX);
-            for message in tx.due_messages(edition.id, now, limit).await? {
+        let left = |claimed: &[ClaimedMessage]| {
+            i64::try_from(free.saturating_sub(claimed.len())).unwrap_or(i64::MAX)
+        };
+        // Somebody sits before their mailbox and waits for a notice: no edition goes first.
+        let mut due = tx.due_notices(now, left(&claimed)).await?;
+        let mut editions = tx.open_editions().await?.into_iter();
+        loop {
+            for message in due {
                 looked_at += 1;
                 match policy::unsendable(&message, now) {
                     Some((state, cause)) => tx.end_unsent(message.id, state, cause, now).await?,
                     None => claimed.push(message),
                 }
             }
+            let next = editions.next().filter(|_| claimed.len() < free);
+            let Some(edition) = next else { break };
+            due = tx.due_messages(edition.id, now, left(&claimed)).await?;
         }
         if looked_at == 0 && !self.strays {
             return Ok(0);
@@ -249,20 +254,23 @@ impl<'a> Claiming<'a> {
         &mut self,
         message: &ClaimedMessage,
     ) -> Result<(Vec<u8>, Envelope), DeliveryError> {
-        let body = self.parcels.body(message.variant_id).await?;
         let sender: Mailbox = message.sender.parse().map_err(DeliveryError::Sender)?;
         let recipient = message.address.clone().unwrap_or_default();
-        let bytes = self.parcels.message(
-            &body,
-            &Own {
-                edition: message.edition_id,
-                subscriber: message.subscriber_id,
-                subscription: message.subscription_id,
-                address: &recipient,
-                created_at: message.created_at,
-                sender: &sender,
-            },
-        );
+        let bytes = match message.of {
+            MessageOf::Notice { notice } => self.parcels.notice(message, notice, &sender).await?,
+            MessageOf::Edition { edition, subscription, variant } => {
+                let body = self.parcels.body(variant).await?;
+                let own = Own {
+                    edition,
+                    subscriber: message.subscriber_id,
+                    subscription,
+                    address: &recipient,
+                    created_at: message.created_at,
+                    sender: &sender,
+                };
+                self.parcels.message(&body, &own)
+            }
+        };
         Ok((bytes, Envelope { return_path: sender.address.to_string(), recipient }))
     }
 
@@ -278,9 +286,10 @@ impl<'a> Claiming<'a> {
         let next = tx.next_try().await?;
         let under_way = tx.under_way().await?;
         let now = self.delivery.clock.now();
-        let wait = |next: Timestamp| (next.0 - now.0).clamp(0, LOOK_AGAIN_SECONDS);
+        let longest = if self.run.is_endless() { WAIT_SECONDS_MAX } else { LOOK_AGAIN_SECONDS };
+        let wait = |next: Timestamp| u64::try_from(next.0 - now.0).unwrap_or(0).min(longest);
         let seconds = match next {
-            Some(next) => u64::try_from(wait(next)).unwrap_or(0),
+            Some(next) => wait(next),
             None if self.run.is_endless() => WAIT_SECONDS_MAX,
             None if under_way > 0 => 1,
             None => return Ok(None),

@@ -155,10 +155,10 @@ impl Demo {
         let installation = Arc::new(installation);
         let shown = Router::new()
             .nest("/mailbox", mailbox::router(Arc::clone(&mailbox), Rome, "/mailbox"))
-            .merge(web::router(Arc::clone(&installation)))
+            .merge(web::pages(Arc::clone(&installation)))
             .merge(home(&news_pages));
         servers.spawn(async move {
-            let _ = axum::serve(listener, shown).await;
+            let _ = axum::serve(listener, web::service(shown)).await;
         });
         let subscribers = subscribe(&installation).await?;
         let demo =

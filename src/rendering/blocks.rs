@@ -10,7 +10,8 @@ use super::plain::{
 use super::quoted::{Hole, encode};
 use super::templates::{Block, TemplateError, Templates};
 use super::{
-    ClosingView, EntryView, Fragment, FrameView, OpeningView, ReasonView, mime::unsubscribe_prefix,
+    ClosingView, EntryView, Fragment, FrameView, NoticeAbout, NoticeView, OpeningView, ReasonView,
+    mime::unsubscribe_prefix,
 };
 use crate::model::Language;
 
@@ -211,10 +212,13 @@ impl Templates {
         let uri = |uri: &str| ClosingError::Uri(uri.to_owned());
         let catalogue = self.catalogue(language);
         let contact = view.contact.map(|contact| catalogue.contact(&title(contact)));
+        let public_url = shown_link(view.public_url).ok_or_else(|| uri(view.public_url))?;
         let context = json!({
             "sender": catalogue.sender(&title(view.site_name), &title(view.list_name)),
             "contact": contact,
-            "public_url": shown_link(view.public_url).ok_or_else(|| uri(view.public_url))?,
+            // No token: it would open the preferences to whoever a mail is forwarded to.
+            "preferences_url": format!("{}/preferences", public_url.trim_end_matches('/')),
+            "public_url": public_url,
             "unsubscribe_prefix": unsubscribe_prefix(view.unsubscribe_base)
                 .ok_or_else(|| uri(view.unsubscribe_base))?,
         });
@@ -278,16 +282,23 @@ impl Templates {
                     Err(ClosingError::Template(error)) => return Err(error),
                 }
             }
+            let (public_url, link_base) = ("https://example.org", "https://example.org/p");
+            let about = NoticeAbout::Preferences { hours: 1 };
+            let notice = NoticeView { about, site_name, list_name, public_url, link_base };
+            match self.notice(&notice, language) {
+                Ok(_) | Err(ClosingError::Uri(_)) => {}
+                Err(ClosingError::Template(error)) => return Err(error),
+            }
         }
         Ok(())
     }
 }
 
-fn hole_values(address: Hole) -> Value {
+pub(super) fn hole_values(address: Hole) -> Value {
     json!({ "address": address.text(), "token": Hole::TokenInPath.text() })
 }
 
-fn title(text: &str) -> String {
+pub(super) fn title(text: &str) -> String {
     clean(text, TITLE_CHARS_MAX)
 }
 
@@ -298,7 +309,7 @@ fn names(names: &[&str]) -> Vec<String> {
 
 /// The address of a page as it may be shown: http or https (no script, no data), serialized, so
 /// that it has neither spaces nor controls.
-fn shown_link(link: &str) -> Option<String> {
+pub(super) fn shown_link(link: &str) -> Option<String> {
     let url = Url::parse(link.trim()).ok()?;
     let shown = matches!(url.scheme(), "http" | "https") && url.as_str().len() <= LINK_OCTETS_MAX;
     shown.then(|| url.into())

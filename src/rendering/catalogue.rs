@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
 
+use super::NoticeAbout;
 use super::templates::TemplateError;
 
 /// A phrase in the singular and in the plural. Italian and English need no third form.
@@ -58,8 +59,60 @@ pub(super) struct Words {
     why: String,
     unsubscribe: String,
     unsubscribe_note: String,
+    preferences: String,
     website: String,
     no_tracking: String,
+}
+
+/// What notices show as it is.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Notices {
+    address: String,
+    website: String,
+    no_tracking: String,
+    #[serde(skip_serializing)]
+    confirmation: NoticeWords,
+    #[serde(skip_serializing)]
+    already: NoticeWords,
+    #[serde(skip_serializing)]
+    preferences: NoticeWords,
+}
+
+/// What one kind of notice says.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoticeWords {
+    pub(super) subject: String,
+    pub(super) title: String,
+    pub(super) asked: String,
+    pub(super) todo: String,
+    pub(super) button: String,
+    pub(super) otherwise: String,
+}
+
+impl Notices {
+    /// What notices show, and what this one says.
+    pub(super) fn says(&self, about: NoticeAbout, site: &str, list: &str) -> (&Self, NoticeWords) {
+        let (words, days, hours) = match about {
+            NoticeAbout::Confirmation { days } => (&self.confirmation, days, 24 * days),
+            NoticeAbout::Already { hours } => (&self.already, hours / 24, hours),
+            NoticeAbout::Preferences { hours } => (&self.preferences, hours / 24, hours),
+        };
+        let (days, hours) = (days.to_string(), hours.to_string());
+        let put = |phrase: &str| {
+            put(phrase, &[("site", site), ("list", list), ("days", &days), ("hours", &hours)])
+        };
+        let says = NoticeWords {
+            subject: put(&words.subject),
+            title: put(&words.title),
+            asked: put(&words.asked),
+            todo: put(&words.todo),
+            button: put(&words.button),
+            otherwise: put(&words.otherwise),
+        };
+        (self, says)
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -79,6 +132,7 @@ pub(super) struct Catalogue {
     numbers: Numbers,
     phrases: Phrases,
     pub(super) words: Words,
+    pub(super) notices: Notices,
 }
 
 impl Catalogue {
@@ -110,6 +164,12 @@ impl Catalogue {
             (&self.phrases.followed_word, &["word"]),
             (&self.phrases.sender, &["site", "list"]),
             (&self.phrases.contact, &["contact"]),
+            (&self.notices.confirmation.asked, &["site", "list"]),
+            (&self.notices.confirmation.otherwise, &["days"]),
+            (&self.notices.already.asked, &["site", "list"]),
+            (&self.notices.already.todo, &["hours"]),
+            (&self.notices.preferences.asked, &["site"]),
+            (&self.notices.preferences.todo, &["hours"]),
         ];
         for (phrase, places) in phrases {
             let missing = places.iter().find(|place| !phrase.contains(&format!("{{{place}}}")));

@@ -137,10 +137,46 @@ pub fn headers(view: &HeaderView<'_>) -> Result<Vec<u8>, HeaderError> {
     }
     // RFC 3834 5: no vacation notice shall answer.
     out.push_str("Auto-Submitted: auto-generated\r\nPrecedence: list\r\n");
-    let _ = write!(out, "Content-Language: {}\r\n", view.language);
-    out.push_str("MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n");
-    let _ = write!(out, " boundary=\"{}\"\r\n", view.boundary.as_str());
+    content_fields(&mut out, view.language, view.boundary);
     Ok(out.into_bytes())
+}
+
+/// What the header of a notice says.
+#[derive(Clone, Copy, Debug)]
+pub struct NoticeHeaderView<'a> {
+    /// The name of the sender.
+    pub from_name: &'a str,
+    /// The address of the sender, its domain in A-labels.
+    pub from_address: &'a str,
+    /// See [`super::RenderedNotice`].
+    pub subject: &'a str,
+    /// The language of the mail.
+    pub language: Language,
+    /// The boundary of its body.
+    pub boundary: &'a Boundary,
+}
+
+/// The part of a notice's header that is not its message's own. It has no List-Unsubscribe and no
+/// List-Id: it is one answer to one question, not mail of a list, and whoever gets a confirmation
+/// is subscribed to nothing that one click could end (RFC 8058 2 speaks of lists).
+///
+/// # Errors
+/// When the sender's address is none.
+pub fn notice_headers(view: &NoticeHeaderView<'_>) -> Result<Vec<u8>, HeaderError> {
+    let from = from_address(view.from_address)?;
+    let mut out = String::with_capacity(512);
+    named_field(&mut out, "From", view.from_name, from);
+    text_field(&mut out, "Subject", view.subject);
+    // RFC 3834 5: no vacation notice shall answer.
+    out.push_str("Auto-Submitted: auto-generated\r\n");
+    content_fields(&mut out, view.language, view.boundary);
+    Ok(out.into_bytes())
+}
+
+fn content_fields(out: &mut String, language: Language, boundary: &Boundary) {
+    let _ = write!(out, "Content-Language: {language}\r\n");
+    out.push_str("MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n");
+    let _ = write!(out, " boundary=\"{}\"\r\n", boundary.as_str());
 }
 
 /// The body of a variant: its fragments, first as text, then as HTML (RFC 2046 5.1.4: the last is

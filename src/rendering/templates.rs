@@ -13,6 +13,10 @@ use crate::model::Language;
 
 const DIGEST_MJML: &str = "digest.mjml";
 const DIGEST_TEXT: &str = "digest.txt.hbs";
+const NOTICE_MJML: &str = "notice.mjml";
+const NOTICE_TEXT: &str = "notice.txt.hbs";
+/// The name of a notice among the blocks: it is one piece.
+const NOTICE: &str = "notice";
 
 /// The files that templates are compiled from, by name.
 #[derive(Clone, Debug)]
@@ -26,6 +30,8 @@ impl Sources {
             (DIGEST_TEXT, Cow::Borrowed(include_str!("../../templates/digest.txt.hbs"))),
             ("en.toml", Cow::Borrowed(include_str!("../../templates/en.toml"))),
             ("it.toml", Cow::Borrowed(include_str!("../../templates/it.toml"))),
+            (NOTICE_MJML, Cow::Borrowed(include_str!("../../templates/notice.mjml"))),
+            (NOTICE_TEXT, Cow::Borrowed(include_str!("../../templates/notice.txt.hbs"))),
         ]))
     }
 
@@ -165,6 +171,8 @@ impl Templates {
         let page = mjml::compile(DIGEST_MJML, sources.text(DIGEST_MJML))?;
         let cut = cut(DIGEST_MJML, sources.text(DIGEST_MJML), &page, ("<!-- block ", " -->"))?;
         register(&mut html, DIGEST_MJML, sources.text(DIGEST_MJML), &cut)?;
+        let page = mjml::compile(NOTICE_MJML, sources.text(NOTICE_MJML))?;
+        register_whole(&mut html, NOTICE_MJML, &page)?;
 
         let mut text = Handlebars::new();
         text.set_strict_mode(true);
@@ -173,6 +181,7 @@ impl Templates {
         let page = sources.text(DIGEST_TEXT);
         let cut = self::cut(DIGEST_TEXT, page, page, ("{{!-- block ", " --}}\n"))?;
         register(&mut text, DIGEST_TEXT, page, &cut)?;
+        register_whole(&mut text, NOTICE_TEXT, sources.text(NOTICE_TEXT))?;
 
         let it = Catalogue::read("it.toml", sources.text("it.toml"))?;
         let en = Catalogue::read("en.toml", sources.text("en.toml"))?;
@@ -197,7 +206,7 @@ impl Templates {
         block: Block,
         context: &serde_json::Value,
     ) -> Result<String, TemplateError> {
-        self.render(&self.html, DIGEST_MJML, block, context)
+        self.render(&self.html, DIGEST_MJML, block.name(), context)
     }
 
     pub(super) fn text(
@@ -205,34 +214,59 @@ impl Templates {
         block: Block,
         context: &serde_json::Value,
     ) -> Result<String, TemplateError> {
-        self.render(&self.text, DIGEST_TEXT, block, context)
+        self.render(&self.text, DIGEST_TEXT, block.name(), context)
+    }
+
+    pub(super) fn notice_html(&self, context: &serde_json::Value) -> Result<String, TemplateError> {
+        self.render(&self.html, NOTICE_MJML, NOTICE, context)
+    }
+
+    pub(super) fn notice_text(&self, context: &serde_json::Value) -> Result<String, TemplateError> {
+        self.render(&self.text, NOTICE_TEXT, NOTICE, context)
     }
 
     fn render(
         &self,
         registry: &Handlebars<'_>,
         file: &str,
-        block: Block,
+        block: &str,
         context: &serde_json::Value,
     ) -> Result<String, TemplateError> {
-        registry.render(block.name(), context).map_err(|error| {
+        registry.render(block, context).map_err(|error| {
             // A block is not where it was in its file; what it names is.
             let source = self.sources.text(file);
-            let problem = format!("in block {}: {}", block.name(), error.reason());
+            let problem = format!("in block {block}: {}", error.reason());
             match error.reason() {
                 handlebars::RenderErrorReason::MissingVariable(Some(name))
                 | handlebars::RenderErrorReason::HelperNotFound(name)
                 | handlebars::RenderErrorReason::PartialNotFound(name) => {
                     TemplateError::at_text(file, source, name, &problem)
                 }
-                _ => TemplateError::at_text(file, source, &marker_of(block), &problem),
+                _ => TemplateError::at_text(file, source, &marker(block), &problem),
             }
         })
     }
 }
 
 fn marker_of(block: Block) -> String {
-    format!("-- block {} --", block.name())
+    marker(block.name())
+}
+
+fn marker(block: &str) -> String {
+    format!("-- block {block} --")
+}
+
+/// A notice is not cut: all of it is rendered at once.
+fn register_whole(
+    registry: &mut Handlebars<'static>,
+    file: &str,
+    page: &str,
+) -> Result<(), TemplateError> {
+    registry.register_template_string(NOTICE, page).map_err(|error| {
+        let (line, column) = error.pos().unwrap_or((1, 1));
+        let problem = error.reason().to_string();
+        TemplateError { file: file.to_owned(), line, column, problem }
+    })
 }
 
 /// Cuts a page at its markers. Each block has to be there once, in the order of [`Block`].

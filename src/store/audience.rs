@@ -42,9 +42,6 @@ statements! {
     CHANGE_SUBSCRIPTION = "UPDATE subscription SET cadence = $2, profile_id = $3, state = $4,
             cursor = $5, changed_at = $6 WHERE id = $1";
     PIN = "UPDATE subscription SET cursor = $2 WHERE id = $1";
-    INSERT_CONSENT = "INSERT INTO consent (subscription_id, way, proof, given_at)
-        VALUES ($1, $2, $3, $4)";
-    CONSENTS_OF = "SELECT way, proof, given_at FROM consent WHERE subscription_id = $1 ORDER BY id";
     FORGET_CONSENTS = "DELETE FROM consent WHERE subscription_id = $1";
     SUPPRESS = "INSERT INTO suppression (address_hash, cause, reason, since)
         VALUES ($1, $2, $3, $4)
@@ -317,29 +314,6 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Keeps how a subscription was consented to.
-    pub async fn insert_consent(
-        &mut self,
-        subscription: i64,
-        way: &str,
-        proof: &str,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.execute(INSERT_CONSENT, values![subscription, way, proof, now]).await?;
-        Ok(())
-    }
-
-    /// How a subscription was consented to: way, proof, time.
-    pub async fn consents_of(
-        &mut self,
-        subscription: i64,
-    ) -> Result<Vec<(String, String, Timestamp)>, StoreError> {
-        let rows = self.rows(CONSENTS_OF, values![subscription]).await?;
-        rows.iter()
-            .map(|row| Ok((row.text("way")?, row.text("proof")?, row.time("given_at")?)))
-            .collect()
-    }
-
     /// Forgets the consents of a subscription whose person is erased.
     pub async fn forget_consents(&mut self, subscription: i64) -> Result<(), StoreError> {
         self.execute(FORGET_CONSENTS, values![subscription]).await?;
@@ -379,7 +353,7 @@ impl Tx<'_> {
 }
 
 impl Subject {
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             id: row.int("id")?,
             address: row.text_or_none("address")?,

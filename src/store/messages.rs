@@ -25,16 +25,21 @@ statements! {
         ORDER BY m.next_try_at, m.id LIMIT $3" + { postgres: "FOR UPDATE OF m SKIP LOCKED" };
     END_UNSENT = "UPDATE message SET state = $2, cause = $3, ended_at = $4
         WHERE id = $1 AND state IN ('waiting', 'queued', 'deferred')";
-    NEXT_TRY = "SELECT min(m.next_try_at) AS at FROM message m
-        JOIN edition e ON e.id = m.edition_id
-        WHERE e.state = 'open' AND m.state IN ('queued', 'deferred')";
+    NEXT_TRY = "SELECT min(d.at) AS at FROM (
+            SELECT min(m.next_try_at) AS at FROM edition e JOIN message m ON m.edition_id = e.id
+                WHERE e.state = 'open' AND m.state IN ('queued', 'deferred')
+            UNION ALL SELECT min(next_try_at) AS at FROM message
+                WHERE edition_id IS NULL AND state IN ('queued', 'deferred')) d";
     UNDER_WAY = "SELECT count(*) AS n FROM message WHERE state = 'sending'";
     COUNTS = "SELECT state, count(*) AS n FROM message WHERE edition_id = $1 GROUP BY state";
-    MESSAGES = "SELECT * FROM message WHERE id > $1 ORDER BY id LIMIT $2";
-    MESSAGES_IN_STATE = "SELECT * FROM message WHERE state = $3 AND id > $1 ORDER BY id LIMIT $2";
-    MESSAGE = "SELECT * FROM message WHERE id = $1";
+    MESSAGES = "SELECT * FROM message WHERE edition_id IS NOT NULL AND id > $1
+        ORDER BY id LIMIT $2";
+    MESSAGES_IN_STATE = "SELECT * FROM message WHERE edition_id IS NOT NULL AND state = $3
+        AND id > $1 ORDER BY id LIMIT $2";
+    MESSAGE = "SELECT * FROM message WHERE id = $1 AND edition_id IS NOT NULL";
     MESSAGE_OF = "SELECT * FROM message WHERE edition_id = $1 AND subscriber_id = $2";
-    MESSAGES_OF_SUBSCRIBER = "SELECT * FROM message WHERE subscriber_id = $1 ORDER BY id";
+    MESSAGES_OF_SUBSCRIBER = "SELECT * FROM message WHERE subscriber_id = $1
+        AND edition_id IS NOT NULL ORDER BY id";
     ATTEMPTS = "SELECT * FROM attempt WHERE message_id = $1 ORDER BY number";
     DOUBTS = "SELECT a.message_id, a.number, a.ended_at, m.subscriber_id, m.edition_id, m.state
         FROM attempt a JOIN message m ON m.id = a.message_id
@@ -173,19 +178,34 @@ impl Outcome {
     }
 }
 
+/// What a message tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageOf {
+    /// An edition, to a subscription.
+    Edition {
+        /// Which.
+        edition: i64,
+        /// Whose.
+        subscription: i64,
+        /// What it says to them.
+        variant: i64,
+    },
+    /// A notice.
+    Notice {
+        /// Which.
+        notice: i64,
+    },
+}
+
 /// A message that is due, with all that its delivery asks for.
 #[derive(Clone, Debug)]
 pub struct ClaimedMessage {
     /// Its id.
     pub id: i64,
-    /// Its edition.
-    pub edition_id: i64,
+    /// What it tells.
+    pub of: MessageOf,
     /// Its subscriber.
     pub subscriber_id: i64,
-    /// Its subscription.
-    pub subscription_id: i64,
-    /// Its variant.
-    pub variant_id: i64,
     /// The number of the attempt that this claim begins.
     pub attempt: i64,
     /// When it is too old to be sent.
@@ -200,8 +220,8 @@ pub struct ClaimedMessage {
     pub address: Option<String>,
     /// The mailbox that the list's mail is from.
     pub sender: String,
-    /// `active`, `paused` or `ended`.
-    pub subscription_state: String,
+    /// `active`, `paused` or `ended`; none for a notice.
+    pub subscription_state: Option<String>,
     /// Why the address is suppressed, if so.
     pub suppressed: Option<String>,
 }
@@ -229,7 +249,7 @@ pub struct OutcomeRow {
     pub reply: String,
 }
 
-/// A message in the ledger.
+/// A message of an edition, in the ledger.
 #[derive(Clone, Debug)]
 pub struct MessageRow {
     /// Its id.
@@ -377,7 +397,7 @@ impl Tx<'_> {
             .collect()
     }
 
-    /// Messages after an id, at most `limit`, in one state or in all.
+    /// Messages of editions after an id, at most `limit`, in one state or in all.
     pub async fn messages_after(
         &mut self,
         id: i64,
@@ -421,17 +441,7 @@ impl Tx<'_> {
     /// The attempts of an edition that ended in doubt.
     pub async fn doubts(&mut self, edition: i64) -> Result<Vec<Doubt>, StoreError> {
         let rows = self.rows(DOUBTS, values![edition]).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Doubt {
-                    message: row.int("message_id")?,
-                    attempt: row.int("number")?,
-                    subscriber: row.int("subscriber_id")?,
-                    at: row.time_or_none("ended_at")?,
-                    state: row.word("state", "state of a message")?,
-                })
-            })
-            .collect()
+        rows.iter().map(Doubt::read).collect()
     }
 
     /// The messages of a subscription that wait for approval.
@@ -506,10 +516,12 @@ impl ClaimedMessage {
     fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             id: row.int("id")?,
-            edition_id: row.int("edition_id")?,
+            of: MessageOf::Edition {
+                edition: row.int("edition_id")?,
+                subscription: row.int("subscription_id")?,
+                variant: row.int("variant_id")?,
+            },
             subscriber_id: row.int("subscriber_id")?,
-            subscription_id: row.int("subscription_id")?,
-            variant_id: row.int("variant_id")?,
             attempt: row.int("attempts")? + 1,
             expires_at: row.time("expires_at")?,
             released_at: row.time_or_none("released_at")?,
@@ -517,8 +529,20 @@ impl ClaimedMessage {
             in_doubt: row.text("in_doubt")?,
             address: row.text_or_none("address")?,
             sender: row.text("sender")?,
-            subscription_state: row.text("subscription_state")?,
+            subscription_state: Some(row.text("subscription_state")?),
             suppressed: row.text_or_none("suppressed")?,
+        })
+    }
+}
+
+impl Doubt {
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            message: row.int("message_id")?,
+            attempt: row.int("number")?,
+            subscriber: row.int("subscriber_id")?,
+            at: row.time_or_none("ended_at")?,
+            state: row.word("state", "state of a message")?,
         })
     }
 }

@@ -18,13 +18,16 @@ mod engine;
 mod error;
 mod followed;
 mod installation;
+mod limits;
 mod lists;
 mod messages;
 mod migrations;
 mod moving;
+mod notices;
 mod outbox;
 mod pins;
 mod postgres;
+mod sign_ups;
 mod sources;
 mod sqlite;
 mod stream;
@@ -45,11 +48,13 @@ pub use error::StoreError;
 pub use installation::Marks;
 pub use lists::{CadenceRow, Carrying, ListRow};
 pub use messages::{
-    AttemptRow, ClaimedMessage, Doubt, MessageRow, MessageState, Outcome, OutcomeRow,
+    AttemptRow, ClaimedMessage, Doubt, MessageOf, MessageRow, MessageState, Outcome, OutcomeRow,
 };
 pub use moving::{MoveError, MoveProgress, Moved, MovedTable, TABLES};
+pub use notices::{NewNotice, NoticeKind, NoticeMessage, NoticeRow};
 pub use pins::Slice;
 pub use postgres::without_password as shown_address;
+pub use sign_ups::{Agreement, ConsentText, NewSignUp, SignUpRow};
 pub use sources::{ItemRow, NewRevision, PollRow, SourceRow};
 pub use stream::{EntryReason, EntryRow};
 pub use trace::{Actor, ActorKind, Subject as TraceSubject, TraceRow};
@@ -94,10 +99,13 @@ pub fn all_statements() -> Vec<(&'static str, Sql)> {
         editions::ALL,
         followed::ALL,
         installation::ALL,
+        limits::ALL,
         lists::ALL,
         messages::ALL,
+        notices::ALL,
         outbox::ALL,
         pins::ALL,
+        sign_ups::ALL,
         sources::ALL,
         stream::ALL,
         trace::ALL,

@@ -92,8 +92,9 @@ statements! {
         sqlite: "UPDATE message SET worker_id = NULL, next_try_at = $3, state = f.state,
                 cause = CASE f.state WHEN 'dropped' THEN 'in_doubt' END,
                 ended_at = CASE f.state WHEN 'queued' THEN NULL ELSE $3 END
-            FROM (SELECT m.id, CASE l.in_doubt WHEN 'resend' THEN 'queued'
-                        WHEN 'hold' THEN 'held' ELSE 'dropped' END AS state
+            FROM (SELECT m.id, CASE
+                        WHEN m.notice_id IS NOT NULL OR l.in_doubt = 'resend' THEN 'queued'
+                        WHEN l.in_doubt = 'hold' THEN 'held' ELSE 'dropped' END AS state
                     FROM json_each($1) o JOIN message m ON m.id = o.value
                     LEFT JOIN edition e ON e.id = m.edition_id
                     LEFT JOIN notice n ON n.id = m.notice_id
@@ -102,8 +103,9 @@ statements! {
         postgres: "UPDATE message SET worker_id = NULL, next_try_at = $3, state = f.state,
                 cause = CASE f.state WHEN 'dropped' THEN 'in_doubt' END,
                 ended_at = CASE f.state WHEN 'queued' THEN NULL ELSE $3::bigint END
-            FROM (SELECT m.id, CASE l.in_doubt WHEN 'resend' THEN 'queued'
-                        WHEN 'hold' THEN 'held' ELSE 'dropped' END AS state
+            FROM (SELECT m.id, CASE
+                        WHEN m.notice_id IS NOT NULL OR l.in_doubt = 'resend' THEN 'queued'
+                        WHEN l.in_doubt = 'hold' THEN 'held' ELSE 'dropped' END AS state
                     FROM message m
                     LEFT JOIN edition e ON e.id = m.edition_id
                     LEFT JOIN notice n ON n.id = m.notice_id

@@ -36,6 +36,8 @@ statements! {
     };
     RELEASE_SOURCE = "UPDATE source SET claimed_until = NULL WHERE id = $1 AND claimed_until = $2";
     RELEASE_SOURCES = "UPDATE source SET claimed_until = NULL WHERE claimed_until IS NOT NULL";
+    BEING_POLLED = "SELECT count(*) AS n FROM source
+        WHERE removed_at IS NULL AND next_poll_at <= $1 AND claimed_until > $1";
     NEXT_POLL = "SELECT min(CASE WHEN claimed_until > $1 AND claimed_until > next_poll_at
                 THEN claimed_until ELSE next_poll_at END) AS at
         FROM source WHERE removed_at IS NULL";
@@ -273,6 +275,11 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         self.execute(RELEASE_SOURCE, values![id, until]).await?;
         Ok(())
+    }
+
+    /// How many sources are due and claimed: somebody polls them.
+    pub async fn being_polled(&mut self, now: Timestamp) -> Result<i64, StoreError> {
+        self.one(BEING_POLLED, values![now]).await?.int("n")
     }
 
     /// When the next source is due that nobody has claimed, or a claim ends.

@@ -75,6 +75,13 @@ pub(crate) fn html(
     }
 }
 
+/// An answer to one who has to wait: 429 (RFC 6585 4).
+pub(crate) fn busy(mut page: Response) -> Response {
+    *page.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    page.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("3600"));
+    page
+}
+
 /// Templates that are embedded and so known to be good.
 pub(crate) fn templates<const N: usize>(sources: [(&str, &str); N]) -> Handlebars<'static> {
     let mut pages = Handlebars::new();

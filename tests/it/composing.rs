@@ -72,7 +72,7 @@ async fn installation(dir: &Path, topics: &[&str], places: &[&str]) -> Installat
         name: None,
         list: &"residents".parse().unwrap(),
         wanted: &wanted,
-        consent: Consent { way: "import", proof: "test" },
+        consent: Consent { way: "import", proof: "test", text_version: None },
     };
     audience::join(&mut tx, &installation.keys, &joining, NOON).await.unwrap();
     tx.commit().await.unwrap();

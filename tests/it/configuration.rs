@@ -77,9 +77,10 @@ fn what_is_not_toml_is_told_with_its_line() {
 #[test]
 fn a_value_that_cannot_be_is_told_with_its_key_and_what_to_write() {
     let source = "[[source]]\nid = \"news\"\nurl = \"file:a.xml\"\n";
-    let cases: [(String, &[&str]); 17] = [
+    let cases: [(String, &[&str]); 18] = [
         ("[smtp]\nhost = \"\"\nport = 25\n".into(), &["smtp.host"]),
         ("[web]\nlisten = \"8025\"\n".into(), &["web.listen", "127.0.0.1:8025"]),
+        ("[web]\ntrusted_proxies = [\"10.0.0.0/33\"]\n".into(), &["trusted_proxies", "10.0.0.0/8"]),
         ("[smtp]\nhost = \"a\"\nport = 0\n".into(), &["smtp.port", "587"]),
         (LIST.replace("0 0 7 * * *", "0 0 7 * * 1"), &["cadences.daily", "by name: Mon, Tue"]),
         (LIST.replace("0 0 7 * * *", "0 0 25 * * *"), &["cadences.daily", "no cron", "six fields"]),
@@ -134,6 +135,7 @@ fn every_kind_of_key_can_be_given_by_the_environment() {
             ("BANDITORE__SITE__LOCALE", "en"),
             ("BANDITORE__DATABASE__URL", "sqlite://other.db"),
             ("BANDITORE__WEB__LISTEN", "127.0.0.1:9000"),
+            ("BANDITORE__WEB__TRUSTED_PROXIES", "10.0.0.0/8, ::1"),
             ("BANDITORE__DELIVERY__DURABILITY", "process"),
             ("BANDITORE__TOPICS__FILE", "mine.toml"),
         ],
@@ -147,6 +149,8 @@ fn every_kind_of_key_can_be_given_by_the_environment() {
     assert_eq!(config.site.timezone, chrono_tz::Europe::Vienna);
     assert_eq!(config.database_url, "sqlite:///etc/banditore/other.db");
     assert_eq!(config.listen, "127.0.0.1:9000");
+    let trusted: Vec<String> = config.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(trusted, ["10.0.0.0/8", "::1/128"]);
     assert_eq!(config.topics_file, Some(PathBuf::from("/etc/banditore/mine.toml")));
 
     let secret = [("BANDITORE__SITE__SECRET", "11112222333344445555666677778888")];
@@ -375,4 +379,26 @@ fn a_relay_that_does_not_answer_fails_the_check_with_1() {
     let relay = checks["checks"].as_array().unwrap().last().unwrap().clone();
     assert_eq!((&relay["what"], &relay["ok"]), (&"relay".into(), &false.into()));
     assert!(relay["hint"].as_str().unwrap().contains("[smtp]"));
+}
+
+#[test]
+fn trusted_proxies_are_addresses_and_prefixes_and_this_machine_where_none_is_named() {
+    use banditore::config::Network;
+    let trusts = |networks: &[Network], address: &str| {
+        networks.iter().any(|network| network.contains(address.parse().unwrap()))
+    };
+    let default = Network::loopback();
+    assert!(trusts(&default, "127.3.2.1") && trusts(&default, "::1"));
+    assert!(trusts(&default, "::ffff:127.0.0.1"));
+    assert!(!trusts(&default, "10.0.0.1") && !trusts(&default, "::2"));
+    let named: Vec<Network> =
+        ["10.1.0.0/16", "192.0.2.7", "2001:db8::/32"].map(|text| text.parse().unwrap()).to_vec();
+    assert!(trusts(&named, "10.1.255.1") && trusts(&named, "192.0.2.7"));
+    assert!(trusts(&named, "2001:db8:ffff::1"));
+    assert!(!trusts(&named, "10.2.0.1") && !trusts(&named, "192.0.2.8"));
+    let all: Network = "0.0.0.0/0".parse().unwrap();
+    assert!(all.contains("203.0.113.1".parse().unwrap()) && !all.contains("::1".parse().unwrap()));
+    for wrong in ["", "10.0.0.0/33", "::/129", "host", "10.0.0.1/", "10.0.0.1/-1"] {
+        assert!(wrong.parse::<Network>().is_err(), "{wrong}");
+    }
 }

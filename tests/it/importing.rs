@@ -268,6 +268,7 @@ fn consent_is_kept_and_shown_with_the_subscription() {
     let held = &show(&office, "anna@example.org")["subscriptions"][0];
     let consent = json!([{
         "way": "import", "proof": "modulo cartaceo, 3 novembre 2026", "at": TIME,
+        "text_version": null, "text": null,
     }]);
     assert_eq!(held["consents"], consent);
     assert_eq!((&held["since"], &held["state"]), (&TIME.into(), &"active".into()));

@@ -126,7 +126,7 @@ impl People {
         address: &str,
         wanted: &Preferences,
     ) -> Result<(), StoreError> {
-        let consent = Consent { way: "import", proof: "test" };
+        let consent = Consent { way: "import", proof: "test", text_version: None };
         let (address, list) = (&id(address), &self.list);
         let joining = Joining { address, name: None, list, wanted, consent };
         audience::join(tx, &self.keys, &joining, now()).await.map(|_| ())

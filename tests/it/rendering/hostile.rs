@@ -226,6 +226,6 @@ proptest! {
         let heading = page.select(&Selector::parse("h3").unwrap()).next().unwrap();
         let heading = squeezed(&heading.text().collect::<String>());
         prop_assert!(heading == shown || shown.is_empty() && !heading.is_empty());
-        prop_assert_eq!(page.select(&Selector::parse("a").unwrap()).count(), 2);
+        prop_assert_eq!(page.select(&Selector::parse("a").unwrap()).count(), 3);
     }
 }

@@ -10,10 +10,11 @@ use crate::support::{Engine, Ground};
 const LARGE: [&str; 5] = ["message", "subscription", "attempt", "entry", "subscriber"];
 
 /// Indexes that have only the rows that are wanted.
-const PARTIAL: [&str; 5] = [
+const PARTIAL: [&str; 6] = [
     "subscription_unpinned",
     "subscription_pinned",
     "message_due",
+    "message_notice_due",
     "message_under_way",
     "attempt_in_doubt",
 ];
@@ -98,6 +99,19 @@ const HOT: &[&str] = &[
     "INSERT_TRACE",
     "TRACE",
     "TRACE_OF",
+    // coming in and going out
+    "HIT",
+    "KEEP_SUBJECT",
+    "SIGN_UP",
+    "SIGN_UPS_OF",
+    "EXPIRED_SIGN_UPS",
+    "FORGET_SUBJECT",
+    "COME_BACK",
+    "NOTICE_BY_PURPOSE",
+    "DUE_NOTICES",
+    "NOTICE_MESSAGES_OF",
+    "NOTICE_COUNTS",
+    "OLD_NOTICES",
 ];
 
 /// What every message asks for.

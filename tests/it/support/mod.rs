@@ -143,7 +143,8 @@ pub async fn join(
     wanted: &Preferences,
     now: Timestamp,
 ) -> Joined {
-    let (address, consent) = (&id(address), Consent { way: "import", proof: "test" });
+    let consent = Consent { way: "import", proof: "test", text_version: None };
+    let address = &id(address);
     let joining = Joining { address, name: None, list, wanted, consent };
     audience::join(tx, &keys(), &joining, now).await.unwrap()
 }

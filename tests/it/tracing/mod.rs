@@ -56,7 +56,8 @@ fn wanted(list: &ListId) -> WantedList {
 
 async fn join(store: &Store, list: &ListId, name: &str, wanted: &Preferences) -> Joined {
     let mut tx = store.write().await.unwrap();
-    let (address, consent) = (&id(ADDRESS), Consent { way: "import", proof: REASON });
+    let (address, consent) =
+        (&id(ADDRESS), Consent { way: "import", proof: REASON, text_version: None });
     let joining = Joining { address, name: Some(name), list, wanted, consent };
     let joined = audience::join(&mut tx, &keys(), &joining, now()).await.unwrap();
     tx.commit().await.unwrap();

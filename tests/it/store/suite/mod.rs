@@ -4,9 +4,10 @@ use std::fmt::Debug;
 
 use banditore::model::{CadenceId, Language, ListId, SourceId, Timestamp};
 use banditore::store::{
-    AttemptRow, CadenceRow, Carrying, ChunkCounts, EntryReason, GroupKey, ItemRow, ListRow, Marks,
-    MessageState, NewEdition, NewRevision, NewSubscription, NewVariant, OutcomeRow, PollRow,
-    Profile, Slice, SourceRow, Store, StoreError, StoredSubscription, Subject, Tx,
+    Agreement, AttemptRow, CadenceRow, Carrying, ChunkCounts, ConsentText, EntryReason, GroupKey,
+    ItemRow, ListRow, Marks, MessageState, NewEdition, NewRevision, NewSubscription, NewVariant,
+    OutcomeRow, PollRow, Profile, Slice, SourceRow, Store, StoreError, StoredSubscription, Subject,
+    Tx,
 };
 
 use crate::support::id;
@@ -406,15 +407,26 @@ async fn words_and_consents(tx: &mut banditore::store::Tx<'_>, subscription: i64
     assert_eq!(tx.words_of(subscription).await.unwrap(), words);
     tx.follow_words(subscription, &words[1..]).await.unwrap();
     assert_eq!(tx.words_of(subscription).await.unwrap(), words[1..]);
-    tx.insert_consent(subscription, "import", "letter", t(53)).await.unwrap();
-    tx.insert_consent(subscription, "page", "click", t(54)).await.unwrap();
+    let text = ConsentText { version: "v1".into(), language: Language::En, text: "Yes.".into() };
+    tx.keep_consent_text(&text, t(52)).await.unwrap();
+    tx.keep_consent_text(&text, t(53)).await.unwrap();
+    let agreement = |way: &str, proof: &str, at, text: Option<(&str, &str)>| Agreement {
+        way: way.to_owned(),
+        proof: proof.to_owned(),
+        at,
+        text_version: text.map(|(version, _)| version.to_owned()),
+        text: text.map(|(_, text)| text.to_owned()),
+    };
     let expected = [
-        ("import".to_owned(), "letter".to_owned(), t(53)),
-        ("page".to_owned(), "click".to_owned(), t(54)),
+        agreement("import", "letter", t(53), None),
+        agreement("page", "click", t(54), Some(("v1", "Yes."))),
     ];
-    assert_eq!(tx.consents_of(subscription).await.unwrap(), expected);
+    for agreement in &expected {
+        tx.agree(subscription, agreement).await.unwrap();
+    }
+    assert_eq!(tx.agreements_of(subscription).await.unwrap(), expected);
     tx.forget_consents(subscription).await.unwrap();
-    assert!(tx.consents_of(subscription).await.unwrap().is_empty());
+    assert!(tx.agreements_of(subscription).await.unwrap().is_empty());
 }
 
 mod outbox;

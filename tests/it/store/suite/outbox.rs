@@ -1,6 +1,6 @@
 //! Editions, their messages, and what becomes of these.
 
-use banditore::store::{EditionRow, MessageRow};
+use banditore::store::{EditionRow, MessageOf, MessageRow};
 
 use super::*;
 
@@ -234,13 +234,16 @@ pub async fn sending(store: &Store, messages: &[MessageRow]) {
     let due = tx.due_messages(edition, t(81), 10).await.unwrap();
     assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), ids);
     let one = &due[0];
-    assert_eq!((one.edition_id, one.subscriber_id), (edition, messages[0].subscriber_id));
-    assert_eq!(one.subscription_id, messages[0].subscription_id);
-    assert_eq!((one.variant_id, one.attempt), (messages[0].variant_id, 1));
+    let (subscription, variant) = (messages[0].subscription_id, messages[0].variant_id);
+    assert_eq!(one.of, MessageOf::Edition { edition, subscription, variant });
+    assert_eq!((one.subscriber_id, one.attempt), (messages[0].subscriber_id, 1));
     assert_eq!((one.expires_at, one.created_at), (t(99), t(63)));
     assert_eq!((one.in_doubt.as_str(), one.address.as_deref()), ("resend", Some("p1@example.org")));
     assert_eq!(one.sender, "Comune <avvisi@example.org>");
-    assert_eq!((one.subscription_state.as_str(), one.suppressed.as_deref()), ("active", None));
+    assert_eq!(
+        (one.subscription_state.as_deref(), one.suppressed.as_deref()),
+        (Some("active"), None)
+    );
     tx.claim(&ids[..2], 1, t(81)).await.unwrap();
     tx.claim(&ids[2..], 2, t(81)).await.unwrap();
     assert_eq!(tx.under_way().await.unwrap(), 3);
