@@ -46,8 +46,9 @@ fn describe(moved: &Moved, to: &str) -> String {
         "it was moved before: both databases hold the same\n"
     });
     let address = shown_address(to);
+    let password = if address == to { "" } else { ", with its password" };
     text.push_str(&format!(
-        "now write in the configuration, under [database]: url = \"{address}\"\n"
+        "now write in the configuration, under [database]: url = \"{address}\"{password}\n"
     ));
     text
 }
