@@ -66,6 +66,8 @@ pub enum Command {
     /// Archive old editions
     #[command(subcommand)]
     Editions(Editions),
+    /// Copy the installation from SQLite into PostgreSQL
+    Move(Move),
     /// Show who did what, the newest first
     Trace(Trace),
 }
@@ -426,6 +428,20 @@ pub enum Editions {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// `move`
+#[derive(Debug, clap::Args)]
+pub struct Move {
+    /// The database to copy into: postgres://user@host/database
+    #[arg(long, value_name = "ADDRESS")]
+    pub to: String,
+    /// Take away what the target holds, where it is an older copy of this installation
+    #[arg(long)]
+    pub replace: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `trace`

@@ -12,6 +12,7 @@ mod error;
 mod explain;
 mod init;
 mod messages;
+mod moving;
 mod output;
 mod replay;
 mod serve;
@@ -114,6 +115,7 @@ pub async fn run(args: Args, command: &str) -> Result<ExitCode, CliError> {
         Command::Explain(explain) => explain::explain(&context, &explain).await,
         Command::Audit(audit) => explain::audit(&context, &audit).await,
         Command::Editions(editions) => editions::run(&context, editions).await,
+        Command::Move(to) => moving::run(&context, &to).await,
         Command::Trace(trace) => trace::run(&context, &trace).await,
         Command::Messages(messages) => messages::run(&context, messages).await,
     }

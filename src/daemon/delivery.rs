@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::supervisor::{Failure, Round, Work};
+use super::supervisor::{Failure, Round, Work, chain};
 use super::{Context, Part};
 use crate::delivery::{Run, Totals, Until};
 use crate::round;
@@ -35,7 +35,7 @@ impl Work for Deliveries {
             progress,
             beat: Arc::new(move |turn| match turn {
                 Ok(()) => status.went_round(Self::NAME),
-                Err(error) => status.failed(Self::NAME, error.to_string()),
+                Err(error) => status.failed(Self::NAME, chain(error)),
             }),
         };
         let delivery = round::delivery(installation)?;

@@ -14,6 +14,7 @@ mod supervisor;
 mod systemd;
 mod web;
 
+use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -202,16 +203,18 @@ impl Context {
     /// Lets something run that goes on by itself until the daemon is stopped: none then. While it
     /// runs, its loop goes round.
     async fn running<T>(&self, name: &'static str, work: impl Future<Output = T>) -> Option<T> {
-        let alive = async {
-            loop {
-                tokio::time::sleep(Duration::from_secs(ALIVE_SECONDS)).await;
-                self.status.still_running(name);
-            }
-        };
         tokio::select! {
             ended = work => Some(ended),
             () = self.stop.cancelled() => None,
-            () = alive => None,
+            never = self.alive(name) => match never {},
+        }
+    }
+
+    /// Says now and then that a loop goes round.
+    async fn alive(&self, name: &'static str) -> Infallible {
+        loop {
+            tokio::time::sleep(Duration::from_secs(ALIVE_SECONDS)).await;
+            self.status.still_running(name);
         }
     }
 }

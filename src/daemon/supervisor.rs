@@ -95,7 +95,7 @@ async fn sleep(context: &Context, pause: Duration) {
 }
 
 /// An error with its causes, in one line.
-fn chain(error: &(dyn Error + 'static)) -> String {
+pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -112,4 +112,66 @@ fn chain(error: &(dyn Error + 'static)) -> String {
 fn words(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no words")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that unwraps nothing has failed")]
+
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use tokio_util::sync::CancellationToken;
+
+    use super::super::{Part, Status};
+    use super::*;
+    use crate::clock::Clock;
+    use crate::config::Config;
+    use crate::installation::Installation;
+
+    /// Panics, then fails, then stops the daemon.
+    struct Clumsy(u32);
+
+    impl Work for Clumsy {
+        const NAME: &'static str = Part::Ingest.as_str();
+
+        async fn round(&mut self, context: &Context) -> Result<Round, Failure> {
+            let before = context.status.loops().remove(0).error;
+            self.0 += 1;
+            match self.0 {
+                1 => panic!("it fell"),
+                2 => {
+                    assert_eq!(before.as_deref(), Some("it panicked: it fell"));
+                    Err("it stumbled".into())
+                }
+                _ => {
+                    assert_eq!(before.as_deref(), Some("it stumbled"));
+                    context.stop.cancel();
+                    Ok(Round::default())
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_and_an_error_are_said_slowed_and_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "[site]\nname = \"A\"\npublic_url = \"https://news.example.org\"\n\
+                    secret = \"0123456789abcdef0123456789abcdef\"\n";
+        let config = Config::parse(text, &folder.path().join(Path::new("b.toml")), []).unwrap();
+        let installation = Installation::prepare(config, Clock::system()).await.unwrap();
+        let context = Context {
+            installation: Arc::new(installation),
+            status: Arc::new(Status::of(&[Part::Ingest])),
+            stop: CancellationToken::new(),
+        };
+        let begun = Instant::now();
+        keep_going(Clumsy(0), None, context.clone()).await;
+        let state = context.status.loops().remove(0);
+        assert_eq!((state.ok, state.rounds, state.error), (true, 1, None));
+        assert!(context.status.running().is_empty());
+        // One second after the first failure, two after the second.
+        let took = begun.elapsed();
+        assert!((3.0..6.0).contains(&took.as_secs_f64()), "{took:?}");
+    }
 }

@@ -1,24 +1,40 @@
-//! Serves the pages, and says how the daemon is.
+//! Serves the pages, and says how the daemon is. Who connects has a place among so many, and may
+//! keep it for so long: a client that is slow on purpose keeps out nobody for good.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use serde::Serialize;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::status::LoopStatus;
-use super::supervisor::{Failure, Round, Work};
+use super::supervisor::{Failure, Round, Work, chain};
 use super::{Context, Part};
 use crate::web::page::{Policy, answer};
-use crate::web::{router, service};
+use crate::web::router;
 
 /// How long the database may take to say that it is there, in seconds.
 const DATABASE_SECONDS_MAX: u64 = 5;
+/// How many connections are open at once; the next waits.
+const CONNECTIONS_MAX: usize = 512;
+/// How long the head of a request may take, in seconds; also how long a connection may be idle.
+const HEAD_SECONDS_MAX: u64 = 15;
+/// How long a connection may last, in seconds, with all its requests and answers.
+const CONNECTION_SECONDS_MAX: u64 = 300;
+/// How long to wait where no connection can be taken, in milliseconds: out of descriptors, mostly.
+const ACCEPT_AGAIN_MS: u64 = 100;
 /// How long requests may take to end when the daemon is stopped, in seconds.
 const STOP_SECONDS_MAX: u64 = 10;
 
@@ -42,21 +58,66 @@ impl Work for Pages {
         tracing::info!("serving pages on http://{}", listener.local_addr().map_err(refused)?);
         status.went_round(Self::NAME);
         let pages = router(Arc::clone(installation)).merge(health(context.clone()));
-        let stopped = stop.clone();
-        let serving = axum::serve(listener, service(pages))
-            .with_graceful_shutdown(async move { stopped.cancelled().await });
-        let mut serving = tokio::spawn(serving.into_future());
-        match context.running(Self::NAME, &mut serving).await {
-            Some(ended) => ended??,
-            // It takes no more connections; requests end, or are given up.
-            None => {
-                let limit = Duration::from_secs(STOP_SECONDS_MAX);
-                let _ = tokio::time::timeout(limit, &mut serving).await;
-                serving.abort();
+        tokio::select! {
+            () = accept(listener, pages, stop.clone()) => Ok(Round::default()),
+            never = context.alive(Self::NAME) => match never {},
+        }
+    }
+}
+
+/// Serves pages until it is stopped; then it takes no more connections, and requests that are under
+/// way have [`STOP_SECONDS_MAX`].
+async fn accept(listener: TcpListener, pages: Router, stop: CancellationToken) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        let next = async {
+            // The semaphore is never closed.
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            () = stop.cancelled() => break,
+            next = next => next,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let (pages, stop) = (pages.clone(), stop.clone());
+                connections.spawn(async move {
+                    converse(stream, peer, pages, stop).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be taken");
+                tokio::time::sleep(Duration::from_millis(ACCEPT_AGAIN_MS)).await;
             }
         }
-        if stop.is_cancelled() { Ok(Round::default()) } else { Err("the server has ended".into()) }
     }
+    drop(listener);
+    let ended = async { while connections.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(Duration::from_secs(STOP_SECONDS_MAX), ended).await;
+}
+
+/// One connection. The pages are told who is at its other end.
+async fn converse(stream: TcpStream, peer: SocketAddr, pages: Router, stop: CancellationToken) {
+    let _ = stream.set_nodelay(true);
+    let service = TowerToHyperService::new(pages.layer(Extension(ConnectInfo(peer))));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(HEAD_SECONDS_MAX))
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let limit = tokio::time::sleep(Duration::from_secs(CONNECTION_SECONDS_MAX));
+    // An error is a client that left or was too slow; there is nobody to tell.
+    tokio::select! {
+        _ = &mut connection => return,
+        () = limit => return,
+        () = stop.cancelled() => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
 }
 
 /// What `/readyz` answers. It names no person.
@@ -86,7 +147,7 @@ async fn ready(State(context): State<Context>) -> Response {
     let limit = Duration::from_secs(DATABASE_SECONDS_MAX);
     let error = match tokio::time::timeout(limit, installation.store.ready()).await {
         Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(error.to_string()),
+        Ok(Err(error)) => Some(chain(&error)),
         Err(_) => Some(format!("the database does not answer within {DATABASE_SECONDS_MAX} s")),
     };
     let loops = status.loops();

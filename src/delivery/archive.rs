@@ -290,9 +290,11 @@ impl Archive<'_> {
         loop {
             let page = tx.messages_of_edition(edition.id, after, MESSAGES_A_PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
-            after = last.subscriber_id;
+            let until = last.subscriber_id;
+            let mut attempts = tx.attempts_of_edition(edition.id, after, until).await?;
+            after = until;
             for message in page {
-                let attempts = tx.attempts(message.id).await?;
+                let attempts = attempts.remove(&message.id).unwrap_or_default();
                 let entries = told.get(&message.variant_id).map_or(&[][..], Vec::as_slice);
                 let line = self.line(edition, &sender, message, entries, attempts);
                 out.line(&line).map_err(failed)?;

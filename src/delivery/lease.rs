@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::store::{Store, StoreError};
 
-use super::Totals;
+use super::{Totals, causes};
 
 /// A lease is renewed so many times while it runs.
 const RENEWALS_A_LEASE: u32 = 4;
@@ -70,7 +70,8 @@ impl Keeper {
             pause = match self.keep().await {
                 Ok(()) => every,
                 Err(error) => {
-                    tracing::warn!(%error, "the lease could not be renewed; trying again");
+                    let error = causes(&error);
+                    tracing::warn!(error, "the lease could not be renewed; trying again");
                     every.min(Duration::from_millis(AGAIN_MS))
                 }
             };

@@ -1,9 +1,11 @@
 //! The connections of a run: each takes messages from the same queue, and reports how they ended.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -37,8 +39,6 @@ pub(super) struct Line {
     ending: watch::Receiver<()>,
     /// No content begins any more; one that has begun ends.
     stop: CancellationToken,
-    /// Whether a message was given up without an outcome since that was last asked.
-    gave_up: AtomicBool,
     delivery: Delivery,
 }
 
@@ -59,7 +59,6 @@ impl Line {
             last_failure: std::sync::Mutex::new(None),
             ending,
             stop,
-            gave_up: AtomicBool::new(false),
             delivery,
         }
     }
@@ -74,37 +73,36 @@ impl Line {
         self.relay_away.load(Ordering::SeqCst)
     }
 
-    /// Whether a message was given up without an outcome, so that its worker has it and nobody
-    /// works on it; asked again, since then.
-    pub fn gave_up(&self) -> bool {
-        self.gave_up.swap(false, Ordering::SeqCst)
-    }
-
     /// Takes the relay to be there again.
     pub fn try_again(&self) {
         self.relay_away.store(false, Ordering::SeqCst);
     }
 
+    /// A connection's place: what goes wrong with one message is nothing to the next.
+    pub async fn keep_serving(self: Arc<Self>) {
+        let mut pause = RELAY_PAUSE_SECONDS.0;
+        while AssertUnwindSafe(self.serve()).catch_unwind().await.is_err() {
+            tracing::error!("a conversation with the relay panicked; the next begins");
+            self.rest(&mut pause).await;
+        }
+    }
+
     /// One connection's life: it opens when there is a message, and takes the next while it can.
-    pub async fn serve(self: Arc<Self>) {
-        let mut connection: Option<Connection> = None;
+    async fn serve(&self) {
+        let mut connection: Option<(Connection, Alive<'_>)> = None;
         let mut pause = RELAY_PAUSE_SECONDS.0;
         loop {
             let job = self.jobs.lock().await.recv().await;
             let Some(job) = job else { break };
             if self.stop.is_cancelled() {
-                self.end(None, job.place).await;
                 continue;
             }
             let now = || self.delivery.clock.now();
-            let open = match &mut connection {
+            let (open, _) = match &mut connection {
                 Some(open) => open,
                 None => match self.open().await {
                     Some(Ok(open)) => connection.insert(open),
-                    None => {
-                        self.end(None, job.place).await;
-                        continue;
-                    }
+                    None => continue,
                     Some(Err((failure, alone))) => {
                         self.end(policy::failed(&job.message, &failure, now()), job.place).await;
                         if alone {
@@ -124,33 +122,29 @@ impl Line {
             };
             if !open.is_usable() {
                 connection = None;
-                self.alive.fetch_sub(1, Ordering::SeqCst);
             }
             self.end(outcome, job.place).await;
         }
-        if let Some(open) = connection {
+        if let Some((open, _)) = connection {
             open.quit().await;
         }
     }
 
     /// Opens a connection; none where the run was stopped first. A failure comes with whether no
     /// other is alive: then the relay is away.
-    async fn open(&self) -> Option<Result<Connection, (Failure, bool)>> {
-        self.alive.fetch_add(1, Ordering::SeqCst);
+    async fn open(&self) -> Option<Result<(Connection, Alive<'_>), (Failure, bool)>> {
+        let alive = Alive::one_more(&self.alive);
         let opened = tokio::select! {
-            opened = self.delivery.relay.open() => Some(opened),
-            () = self.stop.cancelled() => None,
+            opened = self.delivery.relay.open() => opened,
+            () = self.stop.cancelled() => return None,
         };
-        if !matches!(opened, Some(Ok(_))) {
-            let alone = self.alive.fetch_sub(1, Ordering::SeqCst) == 1;
-            return opened.map(|failed| {
-                failed.map_err(|failure| {
-                    self.note(&failure);
-                    (failure, alone)
-                })
-            });
-        }
-        opened.map(|opened| opened.map_err(|failure| (failure, false)))
+        Some(match opened {
+            Ok(open) => Ok((open, alive)),
+            Err(failure) => {
+                self.note(&failure);
+                Err((failure, alive.was_the_last()))
+            }
+        })
     }
 
     /// Hands a message over. Where the run is stopped before the content has begun it is given up,
@@ -185,11 +179,10 @@ impl Line {
         *pause = (*pause * 2).min(RELAY_PAUSE_SECONDS.1);
     }
 
-    /// Reports how a message ended; without an outcome, that nobody works on it any more.
+    /// Reports how a message ended; without an outcome, its place is given up.
     pub async fn end(&self, outcome: Option<OutcomeRow>, place: Place) {
-        match outcome {
-            Some(outcome) => self.recorder.ended(outcome, place).await,
-            None => self.gave_up.store(true, Ordering::SeqCst),
+        if let Some(outcome) = outcome {
+            self.recorder.ended(outcome, place).await;
         }
     }
 
@@ -202,5 +195,28 @@ impl Line {
     /// Why a connection could not be opened, the last time that one could not.
     pub fn failure(&self) -> Option<String> {
         self.last_failure.lock().ok().and_then(|last| last.clone())
+    }
+}
+
+/// A connection that is open or about to be; counted as long as this lives.
+struct Alive<'a>(&'a AtomicUsize);
+
+impl<'a> Alive<'a> {
+    fn one_more(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+
+    /// Ends it; says whether no other is left.
+    fn was_the_last(self) -> bool {
+        let last = self.0.fetch_sub(1, Ordering::SeqCst) == 1;
+        std::mem::forget(self);
+        last
+    }
+}
+
+impl Drop for Alive<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -10,8 +10,8 @@ use crate::clock::Clock;
 use crate::pause::Pauses;
 use crate::store::{OutcomeRow, Store, StoreError};
 
-use super::Totals;
 use super::places::Place;
+use super::{Totals, causes};
 
 /// The most records of one commit.
 const RECORDS_A_COMMIT: usize = 1_000;
@@ -105,7 +105,7 @@ async fn run(
             contents.iter().map(|(message, attempt, _)| (*message, *attempt)).collect();
         let valid = commits.commit(&attempts, &ended).await?;
         totals.send_modify(|totals| totals.add(&ended));
-        drop(places);
+        places.into_iter().for_each(Place::recorded);
         for (message, _, begun) in contents {
             let _ = begun.send(valid.contains(&message));
         }
@@ -157,7 +157,11 @@ impl Commits {
                 return Err(error);
             }
             let waiting = contents.len() + ended.len();
-            tracing::warn!(%error, waiting, "outcomes could not be recorded; trying again");
+            tracing::warn!(
+                error = causes(&error),
+                waiting,
+                "outcomes could not be recorded; trying again"
+            );
             tokio::time::sleep(pause).await;
         }
     }

@@ -13,12 +13,12 @@ use crate::audience::Keys;
 use crate::clock::Clock;
 use crate::store::{GivingBack, OutcomeRow, Store};
 
-use super::DeliveryError;
 use super::lease::Keeper;
 use super::line::Line;
 use super::recorder::Recorder;
 use super::smtp::Relay;
 use super::worker::{CLAIMED_A_CONNECTION, Claiming};
+use super::{DeliveryError, causes};
 
 /// How long a worker tries at most to sign off, in seconds.
 const DEPART_SECONDS_MAX: u64 = 10;
@@ -153,7 +153,7 @@ impl Delivery {
         let line = Arc::new(Line::new(waiting, recorder, ending, stop.clone(), self.clone()));
         let mut connections = JoinSet::new();
         for _ in 0..self.connections {
-            connections.spawn(Arc::clone(&line).serve());
+            connections.spawn(Arc::clone(&line).keep_serving());
         }
         let mut claiming = Claiming::new(self, run, worker, Arc::clone(&line));
         let claimed = claiming.go_on(&jobs).await;
@@ -175,10 +175,13 @@ impl Delivery {
         connections.shutdown().await;
         recording.abort();
         keeping.shutdown().await;
-        self.depart(worker, progress).await;
+        let departed = self.depart(worker, progress).await;
         let relay_away = relay_away?;
         claimed?;
-        self.end_editions().await?;
+        // Where the database is away, a run that is stopped leaves it to the next.
+        if departed || !stop.is_cancelled() {
+            self.end_editions().await?;
+        }
         let totals = *progress.borrow();
         Ok(Delivered { totals, relay_away })
     }
@@ -195,7 +198,7 @@ impl Delivery {
     /// database is away, whoever takes over does it.
     async fn release_not_begun(&self, worker: i64) {
         if let Err(error) = self.give_back(worker, GivingBack::NotBegun).await {
-            tracing::warn!(%error, "what was claimed could not be queued again");
+            tracing::warn!(error = causes(&error), "what was claimed could not be queued again");
         }
     }
 
@@ -207,8 +210,9 @@ impl Delivery {
     }
 
     /// Leaves nothing behind: nothing of the worker goes on, so what it still has is what a worker
-    /// that is gone leaves, and its row goes. Where that fails its lease ends by itself.
-    async fn depart(&self, worker: i64, progress: &watch::Sender<Totals>) {
+    /// that is gone leaves, and its row goes. Where that fails, which is false, its lease ends by
+    /// itself.
+    async fn depart(&self, worker: i64, progress: &watch::Sender<Totals>) -> bool {
         let departed = async {
             let mut tx = self.store.write().await?;
             let doubts = tx.take_over(worker, self.clock.now()).await?;
@@ -221,10 +225,14 @@ impl Delivery {
             Ok(Ok(doubts)) => {
                 let doubts = u64::try_from(doubts).unwrap_or(0);
                 progress.send_modify(|totals| totals.in_doubt += doubts);
+                return true;
             }
-            Ok(Err(error)) => tracing::warn!(%error, "the worker could not be signed off"),
+            Ok(Err(error)) => {
+                tracing::warn!(error = causes(&error), "the worker could not be signed off");
+            }
             Err(_) => tracing::warn!("the worker could not be signed off: the database is busy"),
         }
+        false
     }
 
     /// Ends the editions of which nothing is on its way any more.

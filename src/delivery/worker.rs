@@ -16,7 +16,7 @@ use super::places::Places;
 use super::recorder::COMMIT_SECONDS_MAX;
 use super::run::{Delivery, Run, Until};
 use super::smtp::Envelope;
-use super::{DeliveryError, policy};
+use super::{DeliveryError, causes, policy};
 
 /// How many messages are claimed for each connection: the one under way and the next.
 pub(super) const CLAIMED_A_CONNECTION: usize = 2;
@@ -102,7 +102,7 @@ impl<'a> Claiming<'a> {
             if !passes || bounded && pauses.failing_for().as_secs() > COMMIT_SECONDS_MAX {
                 return Err(error);
             }
-            tracing::warn!(%error, "messages could not be claimed; trying again");
+            tracing::warn!(error = causes(&error), "messages could not be claimed; trying again");
             self.sleep(pause).await;
         }
     }
@@ -178,10 +178,11 @@ impl<'a> Claiming<'a> {
         let now = self.delivery.clock.now();
         let mut tx = self.delivery.store.write().await?;
         tx.hold_lease(self.worker, now, self.delivery.lease_seconds).await?;
-        self.strays |= self.line.gave_up();
+        self.strays |= self.places.were_given_up();
+        let mut doubts = 0;
         if self.strays {
             let in_hand = self.places.in_hand();
-            tx.give_back(self.worker, GivingBack::NotInHand(&in_hand), now).await?;
+            doubts = tx.give_back(self.worker, GivingBack::NotInHand(&in_hand), now).await?;
         }
         let mut looked_at = 0;
         let mut claimed = Vec::new();
@@ -213,6 +214,11 @@ impl<'a> Claiming<'a> {
         // Until all of them are handed over: a stop, or a failure, may come between.
         self.strays = true;
         tx.commit().await?;
+        let doubts = u64::try_from(doubts).unwrap_or(0);
+        self.run.progress.send_if_modified(|totals| {
+            totals.in_doubt += doubts;
+            doubts > 0
+        });
         for message in claimed {
             self.hand_over(jobs, message).await?;
         }

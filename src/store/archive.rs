@@ -1,9 +1,11 @@
 //! Old editions give up their messages, attempts and contents. What they came to stays, as sums.
 
+use std::collections::BTreeMap;
+
 use crate::model::Timestamp;
 
 use super::value::values;
-use super::{EditionRow, MessageState, StoreError, Tx, statements};
+use super::{AttemptRow, EditionRow, MessageRow, MessageState, StoreError, Tx, statements};
 
 statements! {
     ARCHIVABLE = "SELECT * FROM edition WHERE id > $1 AND state IN ('done', 'refused')
@@ -24,6 +26,9 @@ statements! {
     SUMS = "SELECT state, messages AS n FROM edition_sum WHERE edition_id = $1";
     MESSAGES_OF_EDITION = "SELECT * FROM message WHERE edition_id = $1 AND subscriber_id > $2
         ORDER BY subscriber_id LIMIT $3";
+    ATTEMPTS_OF_EDITION = "SELECT a.* FROM message m JOIN attempt a ON a.message_id = m.id
+        WHERE m.edition_id = $1 AND m.subscriber_id > $2 AND m.subscriber_id <= $3
+        ORDER BY a.message_id, a.number";
     DROP_ATTEMPTS = "DELETE FROM attempt WHERE (message_id, number) IN
         (SELECT a.message_id, a.number FROM (SELECT id FROM message WHERE edition_id = $1
                 ORDER BY subscriber_id LIMIT $2) m
@@ -127,9 +132,25 @@ impl Tx<'_> {
         edition: i64,
         subscriber: i64,
         limit: i64,
-    ) -> Result<Vec<super::MessageRow>, StoreError> {
+    ) -> Result<Vec<MessageRow>, StoreError> {
         let rows = self.rows(MESSAGES_OF_EDITION, values![edition, subscriber, limit]).await?;
-        rows.iter().map(super::MessageRow::read).collect()
+        rows.iter().map(MessageRow::read).collect()
+    }
+
+    /// The attempts of an edition's messages to the subscribers after one and up to another: for
+    /// each message its own, in order.
+    pub async fn attempts_of_edition(
+        &mut self,
+        edition: i64,
+        after: i64,
+        until: i64,
+    ) -> Result<BTreeMap<i64, Vec<AttemptRow>>, StoreError> {
+        let mut attempts: BTreeMap<i64, Vec<AttemptRow>> = BTreeMap::new();
+        for row in self.rows(ATTEMPTS_OF_EDITION, values![edition, after, until]).await? {
+            let message = row.int("message_id")?;
+            attempts.entry(message).or_default().push(AttemptRow::read(&row)?);
+        }
+        Ok(attempts)
     }
 
     /// Takes away at most `rows` rows of an archived edition, attempts before their messages and

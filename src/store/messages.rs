@@ -567,7 +567,7 @@ impl MessageRow {
 }
 
 impl AttemptRow {
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             number: row.int("number")?,
             claimed_at: row.time("claimed_at")?,

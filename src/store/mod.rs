@@ -22,6 +22,7 @@ mod limits;
 mod lists;
 mod messages;
 mod migrations;
+mod moving;
 mod notices;
 mod outbox;
 mod pins;
@@ -49,8 +50,10 @@ pub use lists::{CadenceRow, Carrying, ListRow};
 pub use messages::{
     AttemptRow, ClaimedMessage, Doubt, MessageOf, MessageRow, MessageState, Outcome, OutcomeRow,
 };
+pub use moving::{MoveError, MoveProgress, Moved, MovedTable, TABLES};
 pub use notices::{NewNotice, NoticeKind, NoticeMessage, NoticeRow};
 pub use pins::Slice;
+pub use postgres::without_password as shown_address;
 pub use sign_ups::{Agreement, ConsentText, NewSignUp, SignUpRow};
 pub use sources::{ItemRow, NewRevision, PollRow, SourceRow};
 pub use stream::{EntryReason, EntryRow};

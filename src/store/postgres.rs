@@ -103,7 +103,7 @@ pub(super) async fn notify(tx: &mut Transaction<'_, Engine>, bell: Bell) -> Resu
 }
 
 /// An address as errors and logs may show it.
-fn without_password(url: &str) -> String {
+pub fn without_password(url: &str) -> String {
     match url::Url::parse(url) {
         Ok(mut url) if url.password().is_some() => {
             let _ = url.set_password(Some("…"));

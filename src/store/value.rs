@@ -51,7 +51,7 @@ from! {
 }
 
 /// PostgreSQL has no place for the character NUL in a text; neither has anybody who reads it.
-fn storable(text: String) -> String {
+pub(super) fn storable(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 

@@ -35,7 +35,7 @@ pub enum GivingBack<'a> {
     /// Those whose content has not begun: the worker sends no more, and ends what it has begun.
     NotBegun,
     /// Those of which no attempt, given as (message, number), is in hand: a claim was committed and
-    /// its answer never came, or what was claimed was given up.
+    /// its answer never came, or what was claimed was given up. What had begun is in doubt.
     NotInHand(&'a [(i64, i64)]),
 }
 
@@ -140,7 +140,7 @@ impl Tx<'_> {
         if attempts.is_empty() {
             return Ok(0);
         }
-        let values = values![json(&attempts), now, which == GivingBack::All];
+        let values = values![json(&attempts), now, which != GivingBack::NotBegun];
         let (mut released, mut doubts) = (Vec::new(), Vec::new());
         for row in self.rows(outbox::END_ATTEMPTS_OF, values).await? {
             let in_doubt = row.text("outcome")? == "in_doubt";

@@ -19,6 +19,7 @@ mod histories;
 mod importing;
 mod joining;
 mod kills;
+mod moving;
 mod naive;
 mod notices;
 mod pages;

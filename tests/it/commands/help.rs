@@ -3,12 +3,13 @@
 use crate::program::Office;
 
 /// Every command but `demo`, as it is typed.
-const COMMANDS: [&str; 39] = [
+const COMMANDS: [&str; 41] = [
     "",
     "init",
     "check",
     "migrate",
     "once",
+    "serve",
     "source",
     "source test",
     "source list",
@@ -42,6 +43,7 @@ const COMMANDS: [&str; 39] = [
     "messages drop",
     "editions",
     "editions archive",
+    "move",
     "trace",
 ];
 

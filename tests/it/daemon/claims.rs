@@ -12,7 +12,9 @@ async fn claim(store: &Store, seconds: i64) -> Vec<String> {
     let mut tx = store.write().await.unwrap();
     let claimed = tx.claim_sources(now, now.plus(90), 8).await.unwrap();
     tx.commit().await.unwrap();
-    claimed.iter().map(|source| source.id.to_string()).collect()
+    let mut ids: Vec<String> = claimed.iter().map(|source| source.id.to_string()).collect();
+    ids.sort();
+    ids
 }
 
 async fn with_sources(ids: &[&str]) -> Ground {

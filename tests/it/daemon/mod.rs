@@ -3,6 +3,7 @@
 
 mod claims;
 mod failures;
+mod sharing;
 mod stopping;
 pub mod support;
 

@@ -151,6 +151,12 @@ cadences = {{ often = "*/2 * * * * *" }}
         audit["editions"].as_array().unwrap().clone()
     }
 
+    /// How many attempts ended in doubt, over all editions.
+    pub fn doubts(&self) -> usize {
+        let doubts = |edition: &Value| edition["doubts"].as_array().unwrap().len();
+        self.editions().iter().map(doubts).sum()
+    }
+
     /// A page of the daemon: its status and body; none where nobody answers.
     pub fn get(&self, path: &str) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.web)).ok()?;

@@ -1,8 +1,6 @@
 //! Archiving: the messages of old editions go into a file and out of the database, whole, however
 //! often it is killed; what they came to stays, and the ledger goes on adding up.
 
-use std::path::PathBuf;
-
 use banditore::audience::public_id;
 use banditore::delivery::{
     ARCHIVE_AGE_SECONDS_MIN, Archive, ArchiveError, Audit, Decision, DecisionError, decide,
@@ -13,6 +11,7 @@ use banditore::store::MessageState;
 use serde_json::Value;
 
 use super::support::{House, Plan, Post, address, message_id_of};
+use crate::support::Beside;
 
 /// A house whose edition has been delivered, eight days ago: some messages accepted, one cancelled,
 /// and one dropped by name.
@@ -56,15 +55,12 @@ fn counts(audit: &Audit) -> String {
 
 /// How many rows there are of what an archive takes away.
 async fn rows(house: &House) -> i64 {
-    let url = house.installation.config.database_url.clone();
-    let path = PathBuf::from(url.strip_prefix("sqlite://").unwrap());
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
-    let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    let mut beside = house.beside().await;
     let tables = ["attempt", "message", "edition_group", "edition_hit", "variant", "fragment"];
     let mut rows = 0;
     for table in tables {
-        let sql = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
-        rows += sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut connection).await.unwrap();
+        let count = beside.texts(&format!("SELECT CAST(count(*) AS TEXT) FROM {table}")).await;
+        rows += count[0].parse::<i64>().unwrap();
     }
     rows
 }
@@ -189,12 +185,7 @@ async fn nothing_is_archived_that_is_recent_under_way_or_held() {
     assert!(matches!(error, ArchiveError::TooRecent), "{error:?}");
     let there = rows(&house).await;
 
-    let store = house.installation.config.database_url.clone();
-    let path = PathBuf::from(store.strip_prefix("sqlite://").unwrap());
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
-    let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
-    let hold = "UPDATE message SET state = 'held' WHERE id = 2";
-    sqlx::query(hold).execute(&mut connection).await.unwrap();
+    house.beside().await.run("UPDATE message SET state = 'held' WHERE id = 2").await;
     let report = archive(&house).run(before(&house), None, now(&house), |_| {}).await.unwrap();
     assert!(report.editions.is_empty());
     let why = report.left[0].left.as_deref().unwrap();
@@ -214,6 +205,10 @@ async fn nothing_is_archived_that_is_recent_under_way_or_held() {
 }
 
 impl House {
+    async fn beside(&self) -> Beside {
+        Beside::to(&self.installation.config.database_url).await
+    }
+
     async fn message_of(&self, id: i64) -> banditore::store::MessageRow {
         self.store().read().await.unwrap().message(id).await.unwrap().unwrap()
     }

@@ -96,6 +96,22 @@ const HOT: &[&str] = &[
     "NOTICE_MESSAGES_OF",
     "NOTICE_COUNTS",
     "OLD_NOTICES",
+    // archiving
+    "SHAPE",
+    "LEFT_OF",
+    "SUMS",
+    "MESSAGES_OF_EDITION",
+    "ATTEMPTS_OF_EDITION",
+    "DROP_ATTEMPTS",
+    "DROP_MESSAGES",
+    "DROP_GROUPS",
+    "DROP_HITS",
+    "DROP_VARIANTS",
+    "DROP_FRAGMENTS",
+    // the trace
+    "INSERT_TRACE",
+    "TRACE",
+    "TRACE_OF",
 ];
 
 /// What every message asks for.

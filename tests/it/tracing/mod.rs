@@ -11,7 +11,7 @@ use banditore::ingest;
 use banditore::model::{ListId, Timestamp};
 use banditore::store::{Actor, ActorKind, Store, TraceRow};
 
-use crate::support::{self, Ground, at, everything, id, keys};
+use crate::support::{self, Engine, Ground, at, everything, id, keys};
 
 /// What nobody may find in the trace.
 const ADDRESS: &str = "lucrezia.panciatichi@example.org";
@@ -129,12 +129,13 @@ async fn whatever_is_done_for_a_person_has_its_line_and_names_who_did_it() {
 async fn no_address_no_name_and_no_followed_word_stands_in_the_trace() {
     let (ground, store, list) = ground().await;
     a_life(&store, &list).await;
-    let contents = ground.database.connect().await.contents().await;
-    let lines: Vec<&String> = contents.iter().filter(|row| row.starts_with("trace: ")).collect();
-    assert!(lines.len() > 10);
-    for line in lines {
-        for value in [ADDRESS, "panciatichi", "ridolfi", "lucrezia", WORD, REASON] {
-            assert!(!line.to_lowercase().contains(&value.to_lowercase()), "{value} in {line}");
+    let mut contents = ground.database.connect().await.contents().await;
+    contents.retain(|row| row.starts_with("trace: "));
+    assert!(contents.len() > 10);
+    for row in contents {
+        let row = row.to_lowercase();
+        for value in [ADDRESS, "panciatichi", "ridolfi", "lucrezia", WORD, "rana", REASON] {
+            assert!(!row.contains(&value.to_lowercase()), "{value} in {row}");
         }
     }
 }
@@ -227,7 +228,7 @@ async fn what_was_not_committed_left_no_line() {
 }
 
 /// What changes or shortens the trace, in words that every engine has.
-pub const REFUSED: [&str; 4] = [
+const REFUSED: [&str; 4] = [
     "UPDATE trace SET name = 'nobody'",
     "UPDATE trace SET at = 0 WHERE id = 1",
     "DELETE FROM trace",
@@ -238,7 +239,11 @@ pub const REFUSED: [&str; 4] = [
 async fn the_database_itself_refuses_to_change_or_shorten_the_trace() {
     let (ground, store, _) = ground().await;
     let before = newest(&store).await;
-    for sql in REFUSED {
+    let more = match Engine::of_this_run() {
+        Engine::Sqlite => None,
+        Engine::Postgres => Some("TRUNCATE trace"),
+    };
+    for sql in REFUSED.into_iter().chain(more) {
         let error = ground.database.connect().await.try_run(sql).await.unwrap_err();
         assert!(error.contains("append-only"), "{sql}: {error}");
     }
@@ -246,20 +251,19 @@ async fn the_database_itself_refuses_to_change_or_shorten_the_trace() {
     assert_eq!(lines(&newest(&store).await), lines(&before));
 }
 
-proptest::proptest! {
-    /// The reason is free text of an admin: an address in it, however it is written around, is
-    /// masked, and it stays one short line.
-    #[test]
-    fn an_address_in_a_reason_is_masked(
-        before in "\\PC{0,40}", after in "\\PC{0,40}", space in "[ \t\n\u{a0}]",
-        local in "[a-z]{5,12}", long in 0usize..3,
-    ) {
-        let address = format!("{local}@example.org");
-        let long = "x ".repeat(long * 300);
-        let reason = format!("{long}{before}{space}{address}{space}{after}");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+/// The reason is free text of an admin: an address in it, however it is written around, is masked,
+/// and it stays one short line.
+#[test]
+fn an_address_in_a_reason_is_masked() {
+    use proptest::test_runner::{Config, TestRunner};
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (_ground, store, _) = runtime.block_on(ground());
+    let reasons = ("\\PC{0,40}", "[ \t\n\u{a0}]", "[a-z]{5,12}", "[ \t\n\u{a0}]", "\\PC{0,400}");
+    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
+    let tested = runner.run(&reasons, |(before, space, local, other, after)| {
+        let reason = format!("{before}{space}{local}@example.org{other}{after}");
+        // Nobody commits it: the next case begins where this one did.
         let row = runtime.block_on(async {
-            let (_ground, store, _) = ground().await;
             let mut tx = store.write().await.unwrap();
             let (keys, address) = (keys(), id(ADDRESS));
             audience::suppress(&mut tx, &keys, &address, "", now()).await.unwrap();
@@ -271,5 +275,7 @@ proptest::proptest! {
         proptest::prop_assert!(!kept.contains("@example.org"), "{kept}");
         proptest::prop_assert!(kept.chars().count() <= audience::TRACED_TEXT_CHARS_MAX);
         proptest::prop_assert!(!kept.chars().any(char::is_control));
-    }
+        Ok(())
+    });
+    tested.unwrap();
 }

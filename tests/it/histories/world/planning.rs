@@ -2,6 +2,8 @@
 
 use std::collections::btree_map::Entry::Vacant;
 
+use banditore::store::TraceRow;
+
 use super::*;
 
 /// More than any history has.
@@ -208,6 +210,22 @@ impl<'a> World<'a> {
     pub(super) async fn ends(&mut self) -> Differs {
         let audit = audit(&self.ground.store, &self.keys, None, ZONE).await.map_err(said)?;
         same("the ledger's balance", &audit.balanced, &true)?;
-        same("the editions of the ledger", &audit.editions.len(), &self.editions.len())
+        same("the editions of the ledger", &audit.editions.len(), &self.editions.len())?;
+        self.traced().await
+    }
+
+    /// Each subscription and each edition has its line in the trace, and nobody's address or word
+    /// stands in any.
+    async fn traced(&mut self) -> Differs {
+        let mut tx = self.ground.store.read().await.map_err(said)?;
+        let lines = tx.trace_before(None, i64::MAX).await.map_err(said)?;
+        let count = |action: &str| lines.iter().filter(|line| line.action == action).count();
+        same("the traced joinings", &count("subscription.joined"), &self.naive.cards.len())?;
+        same("the traced editions", &count("edition.opened"), &self.editions.len())?;
+        let tells = |line: &&TraceRow| {
+            let text = format!("{line:?}");
+            text.contains("@example.org") || WORDS.iter().any(|word| text.contains(word))
+        };
+        same("the lines with personal values", &lines.iter().find(tells).map(|line| line.id), &None)
     }
 }
