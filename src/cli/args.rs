@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use clap::{Parser, Subcommand};
 
+use crate::config::{EVERY_SECONDS, parse_seconds};
 use crate::daemon::Part;
 use crate::ingest::SourceKind;
 use crate::model::{CadenceId, ListId, SourceId, Timestamp};
@@ -42,7 +43,7 @@ pub enum Command {
     Once(Json),
     /// Do all of it on and on, and serve the pages, until SIGTERM
     Serve(Serve),
-    /// Look at sources: try one, list, add, remove, poll
+    /// Look at sources: try one, list, add, remove, poll, import, export
     #[command(subcommand)]
     Source(Source),
     /// Look at topics, and at what the rules find in a text
@@ -151,14 +152,26 @@ pub enum Source {
     Add {
         /// Its id
         id: SourceId,
-        /// Its http or https address
-        url: String,
-        /// How to read it: auto, feed or page
-        #[arg(long, value_parser = kind)]
-        kind: Option<SourceKind>,
-        /// Allow an address that is not public
+        /// Where it is and how it is read
+        #[command(flatten)]
+        added: Added,
+    },
+    /// Add the sources of an OPML file
+    Import {
+        /// The file, OPML 1.0 or 2.0
+        file: PathBuf,
+        /// Say what would happen and write nothing
         #[arg(long)]
-        allow_private_network: bool,
+        dry_run: bool,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the sources as an OPML 2.0 file
+    Export {
+        /// The file [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
     /// End the polling of a source that was added
     Remove {
@@ -181,6 +194,22 @@ pub enum Source {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// A source that is added.
+#[derive(Debug, clap::Args)]
+pub struct Added {
+    /// Its http or https address
+    pub url: String,
+    /// How to read it: auto, feed or page
+    #[arg(long, value_parser = kind)]
+    pub kind: Option<SourceKind>,
+    /// From one poll to the next, such as 15m, 2h or 1d [default: as often as it changes]
+    #[arg(long, value_name = "TIME", value_parser = every)]
+    pub every: Option<i64>,
+    /// Allow an address that is not public
+    #[arg(long)]
+    pub allow_private_network: bool,
 }
 
 /// `topics …`
@@ -480,6 +509,11 @@ fn time(text: &str) -> Result<Timestamp, String> {
     chrono::DateTime::parse_from_rfc3339(text)
         .map(Timestamp::from)
         .map_err(|error| format!("{error}; write it as 2026-11-25T07:00:00+01:00"))
+}
+
+fn every(text: &str) -> Result<i64, String> {
+    parse_seconds(text, &EVERY_SECONDS)
+        .ok_or_else(|| "write it as 15m, 2h or 1d, from 60s to 7d".to_owned())
 }
 
 fn kind(text: &str) -> Result<SourceKind, String> {
