@@ -1,6 +1,7 @@
 //! One round of the work: poll what is due, plan what is due, deliver what is due. It joins the
 //! rooms and holds no rule of its own.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -147,45 +148,69 @@ pub async fn poll_due(
     stop: &CancellationToken,
     mut seen: impl FnMut(Polled),
 ) -> Result<(), RoundError> {
-    let mut under_way = FuturesUnordered::new();
+    // Claims and polls go on side by side: a claim that was waited for alone would wait for the
+    // turn to write of a poll that nobody lets go on.
+    let mut steps: FuturesUnordered<Pin<Box<dyn Future<Output = Step> + Send + '_>>> =
+        FuturesUnordered::new();
     let mut claimed: Vec<(SourceId, Timestamp)> = Vec::new();
+    let (mut polling, mut claiming, mut look) = (0, false, true);
     let mut failed = None;
     loop {
-        if failed.is_none() && !stop.is_cancelled() {
-            let room = SOURCES_AT_ONCE - under_way.len();
-            match claim_due(&installation.store, room, installation.clock.now()).await {
-                Ok((sources, until)) => {
-                    for source in sources {
-                        claimed.push((source.id.clone(), until));
-                        under_way.push(async move {
-                            let polled = poll_one(installation, fetcher, &source).await;
-                            (source.id, polled)
-                        });
-                    }
-                }
-                Err(error) => failed = Some(error),
-            }
+        let stopped = stop.is_cancelled();
+        if look && !claiming && failed.is_none() && !stopped && polling < SOURCES_AT_ONCE {
+            let (store, now) = (&installation.store, installation.clock.now());
+            let claim = claim_due(store, SOURCES_AT_ONCE - polling, now);
+            steps.push(Box::pin(async move { Step::Claimed(claim.await) }));
+            (claiming, look) = (true, false);
         }
-        let done = tokio::select! {
+        let step = tokio::select! {
             biased;
-            () = stop.cancelled() => None,
-            done = under_way.next() => done,
+            // A claim that was begun is waited for, so that it can be given back.
+            () = stop.cancelled(), if !claiming => None,
+            step = steps.next() => step,
         };
-        let Some((source, done)) = done else { break };
-        match done {
-            Ok(polled) => {
-                claimed.retain(|(id, _)| *id != source);
-                seen(polled);
+        match step {
+            None => break,
+            Some(Step::Claimed(Ok((sources, until)))) => {
+                claiming = false;
+                for source in sources {
+                    claimed.push((source.id.clone(), until));
+                    polling += 1;
+                    steps.push(Box::pin(async move {
+                        let polled = poll_one(installation, fetcher, &source).await;
+                        Step::Polled(source.id, polled.map(Box::new))
+                    }));
+                }
             }
-            Err(error) => failed = failed.or(Some(error)),
+            Some(Step::Claimed(Err(error))) => {
+                (claiming, failed) = (false, failed.or(Some(error)));
+            }
+            Some(Step::Polled(source, polled)) => {
+                (polling, look) = (polling - 1, true);
+                match polled {
+                    Ok(polled) => {
+                        claimed.retain(|(id, _)| *id != source);
+                        seen(*polled);
+                    }
+                    Err(error) => failed = failed.or(Some(error)),
+                }
+            }
         }
     }
-    drop(under_way);
+    drop(steps);
     if !claimed.is_empty() {
         let released = release(&installation.store, &claimed).await;
         failed = failed.or(released.err());
     }
     failed.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// What is done while sources are polled.
+enum Step {
+    /// Sources were claimed, until an instant.
+    Claimed(Result<(Vec<SourceRow>, Timestamp), StoreError>),
+    /// One was polled.
+    Polled(SourceId, Result<Box<Polled>, StoreError>),
 }
 
 async fn poll_one(

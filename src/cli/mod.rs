@@ -18,6 +18,7 @@ mod output;
 mod replay;
 mod serve;
 mod source;
+mod source_args;
 mod source_list;
 mod subscribers;
 mod topics;
