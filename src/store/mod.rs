@@ -27,6 +27,7 @@ mod moving;
 mod notices;
 mod outbox;
 mod pins;
+mod polls;
 mod postgres;
 mod sign_ups;
 mod sources;
@@ -55,9 +56,10 @@ pub use messages::{
 pub use moving::{MoveError, MoveProgress, Moved, MovedTable, TABLES};
 pub use notices::{NewNotice, NoticeKind, NoticeMessage, NoticeRow};
 pub use pins::Slice;
+pub use polls::{AnswerRow, PollRow, TroubleRow};
 pub use postgres::without_password as shown_address;
 pub use sign_ups::{Agreement, ConsentText, NewSignUp, SignUpRow};
-pub use sources::{ItemRow, NewRevision, PollRow, SourceRow};
+pub use sources::{ItemRow, NewRevision, SourceRow, host_of};
 pub use stream::{EntryReason, EntryRow};
 pub use trace::{Actor, ActorKind, Subject as TraceSubject, TraceRow};
 pub use value::Row;
@@ -107,6 +109,7 @@ pub fn all_statements() -> Vec<(&'static str, Sql)> {
         notices::ALL,
         outbox::ALL,
         pins::ALL,
+        polls::ALL,
         sign_ups::ALL,
         sources::ALL,
         stream::ALL,
