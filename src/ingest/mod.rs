@@ -19,6 +19,7 @@
 //! where the caller says so, files. Taking in touches the room's own tables. None decides what an
 //! item is about or whom it is told.
 
+mod canonical;
 mod charset;
 pub mod clean;
 mod dates;
