@@ -15,13 +15,13 @@ use crate::delivery::smtp::{InvalidRelay, Relay, StageLimits};
 use crate::delivery::{Delivered, Delivery, DeliveryError, Run, Totals, Until};
 use crate::editions::PlanError;
 use crate::ingest::{
-    FETCH_SECONDS_MAX, FetchError, FetchRequest, Fetched, Fetcher, NewItem, ReadError, TakenIn,
-    Validators, read, take_in,
+    FETCH_SECONDS_MAX, FetchError, FetchRequest, Fetched, Fetcher, ReadError, TakenIn, Validators,
+    read, take_in,
 };
 use crate::installation::Installation;
 use crate::model::{SourceId, Timestamp};
-use crate::store::{EditionRow, EntryReason, SourceRow, StoreError, Tx};
-use crate::topics::ItemText;
+use crate::store::{EditionRow, SourceRow, StoreError, Tx};
+use crate::telling;
 
 /// How many sources are fetched at once.
 pub const SOURCES_AT_ONCE: usize = 8;
@@ -43,6 +43,8 @@ pub struct Polled {
     pub baseline: usize,
     /// Items whose text has changed.
     pub revised: usize,
+    /// Items that are new and are kept for a person.
+    pub held: usize,
     /// What went wrong, in words.
     pub error: Option<String>,
     /// What was repaired or left out.
@@ -250,6 +252,7 @@ async fn poll_one(
         new: 0,
         baseline: 0,
         revised: 0,
+        held: 0,
         error: None,
         warnings: Vec::new(),
     };
@@ -258,6 +261,7 @@ async fn poll_one(
             polled.new = taken.new.len();
             polled.baseline = taken.baseline;
             polled.revised = taken.revised.len();
+            polled.held = taken.held.len();
         }
         Err(SourceError::Store(error)) => return Err(error),
         Err(error) => {
@@ -314,7 +318,8 @@ async fn try_poll(
     let Some(source) = still(&mut tx, source).await? else { return Ok(TakenIn::default()) };
     let next = next_poll(&source, now, 0);
     let taken = take_in(&mut tx, &source, &reading, &validators, now, next).await?;
-    tell(&mut tx, installation, &source, &taken, now).await?;
+    polled.warnings.extend(taken.warnings.iter().cloned());
+    telling::tell(&mut tx, &installation.rules, zone, &source.id, &taken, now).await?;
     tx.commit().await?;
     Ok(taken)
 }
@@ -347,32 +352,6 @@ async fn not_modified(
     })
     .await?;
     tx.commit().await
-}
-
-/// Matches what was taken in, and puts what is new into the stream, last of all in the transaction.
-async fn tell(
-    tx: &mut Tx<'_>,
-    installation: &Installation,
-    source: &SourceRow,
-    taken: &TakenIn,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let rules = &installation.rules;
-    let new = taken.new.iter().map(|item| (item, 1));
-    let revised = taken.revised.iter().map(|(item, revision)| (item, *revision));
-    for (NewItem { id, text }, revision) in new.chain(revised) {
-        let found = rules.classify(&ItemText {
-            title: &text.title,
-            text: &text.summary,
-            categories: &text.categories,
-            image_alt: &text.image_alt,
-        });
-        let found = serde_json::to_string(&found).expect("a classification has a JSON form");
-        tx.insert_match(*id, revision, rules.version(), &found, now).await?;
-    }
-    let entries: Vec<(i64, i64, SourceId)> =
-        taken.new.iter().map(|item| (item.id, 1, source.id.clone())).collect();
-    tx.append_entries(&entries, EntryReason::New, now).await
 }
 
 /// When a source is due again: after its interval, doubled by each failure up to a day.

@@ -83,8 +83,9 @@ const TOKEN_OCTETS_MIN: usize = 16;
 
 /// The canonical form of an address.
 pub fn link(text: &str) -> String {
-    let text = text.trim();
-    let (host, rest) = split_host(text);
+    // White space in an address is an accident.
+    let text: String = text.split_whitespace().collect();
+    let (host, rest) = split_host(&text);
     let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
     // Some sites write the first parameter after `&`.
     let query_at = rest.find(['?', '&']).unwrap_or(rest.len());

@@ -25,14 +25,18 @@ pub mod clean;
 mod dates;
 mod feed;
 mod fetch;
+mod floods;
 mod html;
+mod identity;
 mod markup;
 mod page;
 mod read;
 mod repair;
+mod significant;
 mod sources;
 mod take_in;
 mod vocabulary;
+mod worth_telling;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -46,11 +50,17 @@ pub use fetch::{
     BODY_BYTES_MAX, CONNECT_SECONDS_MAX, FETCH_SECONDS_MAX, FetchError, FetchLimits, FetchRequest,
     Fetched, Fetcher, REDIRECTS_MAX, RetryAfter, is_public,
 };
+pub use floods::{
+    BASELINE_DAYS_MAX, NEW_ITEMS_MAX, NEW_ITEMS_MAX_DEFAULT, NewsLimits, OLDER_DAYS_MAX,
+    OLDER_DAYS_MAX_DEFAULT,
+};
 pub use html::{HTML_DEPTH_MAX, HTML_ELEMENTS_MAX, HTML_TAGS_MAX, HtmlTooMuch};
+pub use identity::link_key;
 pub use read::{ITEMS_MAX, ReadError, WARNINGS_MAX, read};
 pub use repair::XML_DEPTH_MAX;
 pub use sources::{end_source, keep_source};
-pub use take_in::{NewItem, TakenIn, Validators, take_in};
+pub use take_in::{NewItem, Revised, TakenIn, Validators, take_in};
+pub use worth_telling::is_worth_telling;
 
 /// How a source is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]

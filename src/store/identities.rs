@@ -1,5 +1,7 @@
 //! By what items are known again, and the last answer of each source. Written by `ingest` alone.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::model::{SourceId, Timestamp};
 
 use super::value::{Row, json, values};
@@ -20,9 +22,21 @@ statements! {
                 AND key = ANY (ARRAY(SELECT value FROM json_array_elements_text($2::json)))
             ORDER BY item_id DESC LIMIT $3"
     };
-    KEYED_ITEM = "SELECT i.id, i.revision, i.digest, i.link, r.title FROM item i
-        JOIN revision r ON r.item_id = i.id AND r.revision = i.revision WHERE i.id = $1";
-    KEYS_OF_ITEM = "SELECT key FROM item_key WHERE item_id = $1 ORDER BY key";
+    KEYED_ITEMS = {
+        sqlite: "SELECT i.id, i.revision, i.digest, i.link, r.title FROM item i
+            JOIN revision r ON r.item_id = i.id AND r.revision = i.revision
+            WHERE i.id IN (SELECT value FROM json_each($1)) ORDER BY i.id",
+        postgres: "SELECT i.id, i.revision, i.digest, i.link, r.title FROM item i
+            JOIN revision r ON r.item_id = i.id AND r.revision = i.revision
+            WHERE i.id = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text($1::json)))
+            ORDER BY i.id"
+    };
+    KEYS_OF_ITEMS = {
+        sqlite: "SELECT item_id, key FROM item_key
+            WHERE item_id IN (SELECT value FROM json_each($1))",
+        postgres: "SELECT item_id, key FROM item_key WHERE item_id =
+            ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text($1::json)))"
+    };
     ADD_KEY = "INSERT INTO item_key (source_id, key, item_id, since) VALUES ($1, $2, $3, $4)
         ON CONFLICT (source_id, key, item_id) DO NOTHING";
     FORGET_OLDEST_KEYS = "DELETE FROM item_key WHERE item_id = $1 AND key IN
@@ -57,8 +71,8 @@ pub struct KeyedItem {
     pub link: Option<String>,
     /// Its title.
     pub title: String,
-    /// By what it has been known, in order.
-    pub keys: Vec<String>,
+    /// By what it has been known.
+    pub keys: BTreeSet<String>,
 }
 
 /// The last answer of a source that had items.
@@ -87,18 +101,26 @@ impl Tx<'_> {
         rows.iter().map(|row| Ok((row.int("item_id")?, row.text("key")?))).collect()
     }
 
-    /// An item with all its keys.
-    pub async fn keyed_item(&mut self, item: i64) -> Result<KeyedItem, StoreError> {
-        let row = self.one(KEYED_ITEM, values![item]).await?;
-        let keys = self.rows(KEYS_OF_ITEM, values![item]).await?;
-        Ok(KeyedItem {
-            id: item,
-            revision: row.int("revision")?,
-            digest: row.text("digest")?,
-            link: row.text_or_none("link")?,
-            title: row.text("title")?,
-            keys: keys.iter().map(|row| row.text("key")).collect::<Result<_, _>>()?,
-        })
+    /// Items with all their keys, by id.
+    pub async fn keyed_items(&mut self, items: &[i64]) -> Result<Vec<KeyedItem>, StoreError> {
+        let list = json(items);
+        let mut keys: BTreeMap<i64, BTreeSet<String>> = BTreeMap::new();
+        for row in self.rows(KEYS_OF_ITEMS, values![&list]).await? {
+            keys.entry(row.int("item_id")?).or_default().insert(row.text("key")?);
+        }
+        let rows = self.rows(KEYED_ITEMS, values![&list]).await?;
+        let mut read = |row: &Row| {
+            let id = row.int("id")?;
+            Ok(KeyedItem {
+                id,
+                revision: row.int("revision")?,
+                digest: row.text("digest")?,
+                link: row.text_or_none("link")?,
+                title: row.text("title")?,
+                keys: keys.remove(&id).unwrap_or_default(),
+            })
+        };
+        rows.iter().map(&mut read).collect()
     }
 
     /// Lets an item that has `held` keys be known by further ones too. Beyond [`ITEM_KEYS_MAX`]
