@@ -5,12 +5,13 @@
 
 -- By what an item has been known: digests of its id, link, title and text, each in its canonical
 -- form, with a letter in front that says which. An item keeps its former ones, so that a site that
--- changes its ids or its links, and back, is still the same site.
+-- changes its ids or its links, and back, is still the same site; beyond a number of them those go
+-- that were not needed for the longest time.
 CREATE TABLE item_key (
     source_id TEXT NOT NULL REFERENCES source (id),
     key TEXT NOT NULL,
     item_id INTEGER NOT NULL REFERENCES item (id),
-    since INTEGER NOT NULL,
+    needed_at INTEGER NOT NULL,
     PRIMARY KEY (source_id, key, item_id)
 );
 CREATE INDEX item_key_by_item ON item_key (item_id);

@@ -23,6 +23,9 @@ const ALIKE_CHARS_MIN: usize = 4;
 pub struct Keys {
     /// The publisher's id, where it tells items apart.
     pub id: Option<String>,
+    /// The publisher's id, where other items of the answer have it too. It tells nothing, and is
+    /// kept so that it is known to.
+    pub shared_id: Option<String>,
     /// The page.
     pub link: Option<String>,
     /// Page and title together.
@@ -44,6 +47,7 @@ impl Keys {
         let id = id.filter(|id| !id.trim().is_empty());
         Self {
             id: id.map(|id| hash('i', &[&canonical::id(id)])),
+            shared_id: None,
             pair: hash('p', &[link.as_deref().unwrap_or_default(), &title]),
             slug: link.as_deref().and_then(canonical::slug).map(|slug| hash('s', &[slug])),
             link: link.map(|link| hash('l', &[&link])),
@@ -54,7 +58,7 @@ impl Keys {
 
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = &str> {
-        let optional = [&self.id, &self.link, &self.text, &self.slug];
+        let optional = [&self.id, &self.shared_id, &self.link, &self.text, &self.slug];
         let always = [&self.pair, &self.title];
         optional.into_iter().flatten().chain(always).map(String::as_str)
     }
@@ -121,7 +125,9 @@ pub fn rows(items: &[(&ReadItem, &NewRevision)], pages_of_source: &[String]) -> 
     let mut different = Vec::with_capacity(rows.len());
     for (place, mut row) in rows.drain(..).enumerate() {
         let tells = |id: &String| by_id.get(id).is_none_or(|what| what.len() == 1);
-        row.keys.id = row.keys.id.filter(tells);
+        if !row.keys.id.as_ref().is_none_or(tells) {
+            row.keys.shared_id = row.keys.id.take();
+        }
         row.own_page &= row.link.as_ref().is_some_and(|link| !pages_of_source.contains(link));
         let keys = &row.keys;
         // Without id and page, what stands side by side with another text is another item.
@@ -155,8 +161,8 @@ pub fn find(rows: &[Row], known: &[Known]) -> Vec<Option<usize>> {
     search.by_id();
     search.by_page();
     search.without_pages();
-    search.lately_vanished();
     search.moved();
+    search.lately_vanished();
     search.found
 }
 
@@ -277,7 +283,9 @@ impl<'a> Search<'a> {
                 || known.has(text.as_ref())
         });
         self.take(more);
-        self.ids_hold = self.found.iter().any(Option::is_some);
+        let tells = |row: &Row| row.keys.id.as_deref().is_some_and(|id| self.with(id).len() == 1);
+        let mut rows = self.rows.iter().zip(&self.found);
+        self.ids_hold = rows.any(|(row, found)| found.is_some() && tells(row));
     }
 
     fn by_page_and_title(&mut self) {
@@ -382,14 +390,10 @@ impl<'a> Search<'a> {
         self.take(texts);
         let slugs = self.pairs(|keys| keys.slug.as_deref(), |_, known| known.lately);
         self.take(slugs);
-        let lately = |known: &Known| known.lately;
-        let groups: BTreeSet<&str> = self
-            .rows
-            .iter()
-            .filter(|row| self.with(&row.keys.title).iter().any(|k| lately(&self.known[*k])))
-            .map(|row| row.keys.title.as_str())
-            .collect();
-        self.take_alike(|keys| groups.get(keys.title.as_str()).copied());
+        let lately = |title: &str| self.with(title).iter().any(|known| self.known[*known].lately);
+        let titles = self.rows.iter().map(|row| row.keys.title.as_str());
+        let titles: BTreeSet<&str> = titles.filter(|title| lately(title)).collect();
+        self.take_alike(|keys| titles.get(keys.title.as_str()).copied());
     }
 
     /// Whether so many items with known titles and other pages are a site that moved, and not new

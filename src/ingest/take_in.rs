@@ -227,9 +227,10 @@ async fn take_known_in(
     taken: &mut TakenIn,
 ) -> Result<(), StoreError> {
     let Arrival { row, text, .. } = arrival;
-    let new: Vec<&str> = row.keys.all().filter(|key| !held.keys.contains(*key)).collect();
-    if !new.is_empty() {
-        tx.add_keys(&source.id, held.id, held.keys.len(), &new, now).await?;
+    let keys: Vec<&str> = row.keys.all().collect();
+    if keys.iter().any(|key| !held.keys.contains(*key)) {
+        let others = held.keys.iter().filter(|key| !keys.contains(&key.as_str())).count();
+        tx.give_keys(&source.id, held.id, others, &keys, now).await?;
     }
     let digest = significant::digest(text);
     if digest != held.digest {
@@ -280,7 +281,7 @@ async fn take_new_in(
         let digest = significant::digest(text);
         let baseline = fate == Fate::Baseline;
         let id = tx.insert_item(&source.id, &identity, &digest, baseline, text, now).await?;
-        tx.add_keys(&source.id, id, 0, &keys, now).await?;
+        tx.give_keys(&source.id, id, 0, &keys, now).await?;
         ids.push(id);
         let item = NewItem { id, text: (*text).clone() };
         match fate {
@@ -310,7 +311,7 @@ async fn keyed_anew(
             // What the publisher calls it stood in the former identity alone.
             let keys = Keys::new(identity.strip_prefix("id:"), &text);
             let keys: Vec<&str> = keys.all().collect();
-            tx.add_keys(source, item, 0, &keys, now).await?;
+            tx.give_keys(source, item, 0, &keys, now).await?;
             tx.keep_digest(item, &significant::digest(&text)).await?;
             let believed = text.published_at.filter(|at| floods::is_believed(*at, now));
             newest = newest.max(believed);

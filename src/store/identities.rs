@@ -37,10 +37,11 @@ statements! {
         postgres: "SELECT item_id, key FROM item_key WHERE item_id =
             ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text($1::json)))"
     };
-    ADD_KEY = "INSERT INTO item_key (source_id, key, item_id, since) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (source_id, key, item_id) DO NOTHING";
+    GIVE_KEY = "INSERT INTO item_key (source_id, key, item_id, needed_at)
+        VALUES ($1, $2, $3, $4)
+        ON CONFLICT (source_id, key, item_id) DO UPDATE SET needed_at = excluded.needed_at";
     FORGET_OLDEST_KEYS = "DELETE FROM item_key WHERE item_id = $1 AND key IN
-        (SELECT key FROM item_key WHERE item_id = $1 ORDER BY since, key LIMIT $2)";
+        (SELECT key FROM item_key WHERE item_id = $1 ORDER BY needed_at, key LIMIT $2)";
     MOVE_ITEM = "UPDATE item SET link = $2 WHERE id = $1";
     KEEP_DIGEST = "UPDATE item SET digest = $2 WHERE id = $1";
     UNKEYED_ITEMS = "SELECT i.id, i.identity, r.title, r.link, r.summary, r.content,
@@ -123,9 +124,9 @@ impl Tx<'_> {
         rows.iter().map(&mut read).collect()
     }
 
-    /// Lets an item that has `held` keys be known by further ones too. Beyond [`ITEM_KEYS_MAX`]
-    /// the oldest are forgotten.
-    pub async fn add_keys(
+    /// Lets an item that has `held` other keys be known by these. Beyond [`ITEM_KEYS_MAX`] those
+    /// are forgotten that were given longest ago.
+    pub async fn give_keys(
         &mut self,
         source: &SourceId,
         item: i64,
@@ -133,13 +134,13 @@ impl Tx<'_> {
         keys: &[&str],
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        for key in keys {
+            self.execute(GIVE_KEY, values![source, *key, item, now]).await?;
+        }
         let beyond = (held + keys.len()).saturating_sub(ITEM_KEYS_MAX);
         if beyond > 0 {
             let beyond = i64::try_from(beyond).unwrap_or(i64::MAX);
             self.execute(FORGET_OLDEST_KEYS, values![item, beyond]).await?;
-        }
-        for key in keys {
-            self.execute(ADD_KEY, values![source, *key, item, now]).await?;
         }
         Ok(())
     }
