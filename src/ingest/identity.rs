@@ -14,7 +14,7 @@ use crate::store::NewRevision;
 
 /// The shortest title that names one item among many, in words.
 const NAMING_WORDS_MIN: usize = 4;
-/// The shortest word that two titles share and are alike, in characters.
+/// The shortest word that counts when two titles are compared, in characters.
 const ALIKE_CHARS_MIN: usize = 4;
 
 /// By what an item of an answer may be known. Each is a digest of a canonical form, with a letter
@@ -293,7 +293,9 @@ impl<'a> Search<'a> {
         let pairs = self.pairs(key, |_, _| true);
         let differ = |pair: &(usize, usize)| {
             let (row, known) = (&self.rows[pair.0], &self.known[pair.1]);
-            self.ids_differ(row, known) && !self.is_own_page(row)
+            // Of what says nothing but its title, ids know best.
+            let same_text = known.lately && known.has(row.keys.text.as_ref());
+            self.ids_differ(row, known) && !same_text && !self.is_own_page(row)
         };
         let pairs = pairs.into_iter().filter(|pair| !differ(pair)).collect();
         self.take(pairs);
@@ -332,7 +334,8 @@ impl<'a> Search<'a> {
         self.take(pairs);
         // Of a page that several share: where the text has stayed.
         let pairs = self.pairs(key, |row, known| {
-            known.lately && known.has(row.keys.text.as_ref()) && !self.ids_differ(row, known)
+            let same_text = known.lately && known.has(row.keys.text.as_ref());
+            same_text && (!self.ids_differ(row, known) || alike(&row.title, &known.title))
         });
         self.take(pairs);
     }
@@ -362,13 +365,26 @@ impl<'a> Search<'a> {
         self.take(pairs);
     }
 
-    /// One that has just vanished came back at another page, with its title and its text.
+    /// One that has just vanished came back at another page, with its text and its title, or one
+    /// like it.
     fn lately_vanished(&mut self) {
+        // Acts on one page have other ids and may say the same; a site that moved has other
+        // addresses.
+        let other = |search: &Self, row: &Row, known: &Known| {
+            search.ids_differ(row, known) && shape(&row.link) == shape(&known.link)
+        };
         let pairs = self.pairs(
             |keys| Some(&keys.title),
             |row, known| {
                 let same = known.has(row.keys.text.as_ref()) || known.has(row.keys.slug.as_ref());
-                known.lately && same && !self.ids_differ(row, known)
+                known.lately && same && !other(self, row, known)
+            },
+        );
+        self.take(pairs);
+        let pairs = self.pairs(
+            |keys| keys.text.as_deref(),
+            |row, known| {
+                known.lately && alike(&row.title, &known.title) && !other(self, row, known)
             },
         );
         self.take(pairs);
@@ -400,17 +416,19 @@ impl<'a> Search<'a> {
     /// items with titles that recur (`Consiglio comunale`).
     fn is_move(&self, titles: &[(usize, usize)]) -> bool {
         let unknown = self.found.iter().filter(|found| found.is_none()).count();
-        let elsewhere = titles.iter().filter(|(row, known)| {
-            let (row, known) = (&self.rows[*row].link, &self.known[*known].link);
-            let shape = |link: &Option<String>| link.as_deref().map(canonical::shape);
-            shape(row) != shape(known)
-        });
+        let elsewhere = titles
+            .iter()
+            .filter(|(row, known)| shape(&self.rows[*row].link) != shape(&self.known[*known].link));
         if elsewhere.count() * 2 > titles.len() {
             let naming = titles.iter().any(|(row, _)| is_naming(&self.rows[*row].title));
             return titles.len() >= 2 || naming;
         }
         titles.len() >= 3 && titles.len() * 5 >= unknown * 3
     }
+}
+
+fn shape(link: &Option<String>) -> Option<String> {
+    link.as_deref().map(canonical::shape)
 }
 
 fn is_naming(title: &str) -> bool {
@@ -425,11 +443,23 @@ fn unlike(row: &Row, known: &Known) -> bool {
         && !known.has(row.keys.text.as_ref())
 }
 
-/// Whether two titles share a word of some length, or one is in the other.
+/// Whether one title can be the other, corrected: most words of the shorter are in the longer, and
+/// numbers do not differ.
 fn alike(one: &str, other: &str) -> bool {
+    let is_number = |word: &&str| word.bytes().any(|b| b.is_ascii_digit());
+    let numbers = |text: &'_ str| -> BTreeSet<String> {
+        text.split(' ').filter(is_number).map(str::to_owned).collect()
+    };
     let words = |text: &'_ str| -> BTreeSet<String> {
         let words = text.split(' ').filter(|word| word.chars().count() >= ALIKE_CHARS_MIN);
-        words.map(str::to_owned).collect()
+        words.filter(|word| !is_number(word)).map(str::to_owned).collect()
     };
-    one.contains(other) || other.contains(one) || !words(one).is_disjoint(&words(other))
+    let (one_numbers, other_numbers) = (numbers(one), numbers(other));
+    if !one_numbers.is_subset(&other_numbers) && !other_numbers.is_subset(&one_numbers) {
+        return false;
+    }
+    let (one_words, other_words) = (words(one), words(other));
+    let shared = one_words.intersection(&other_words).count();
+    let least = one_words.len().min(other_words.len());
+    one.contains(other) || other.contains(one) || (shared > 0 && shared * 2 > least)
 }
