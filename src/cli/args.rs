@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use clap::{Parser, Subcommand};
 
+use super::items::Items;
 use crate::daemon::Part;
 use crate::ingest::SourceKind;
 use crate::model::{CadenceId, ListId, SourceId, Timestamp};
@@ -63,6 +64,9 @@ pub enum Command {
     /// Look at messages, send them again, drop them
     #[command(subcommand)]
     Messages(Messages),
+    /// Look at items that are held, release them, drop them
+    #[command(subcommand)]
+    Items(Items),
     /// Archive old editions
     #[command(subcommand)]
     Editions(Editions),

@@ -13,8 +13,8 @@ use super::{CliError, Context, args, replay};
 use crate::clock::Clock;
 use crate::config::{Config, EVERY_SECONDS_DEFAULT, SourceSettings};
 use crate::ingest::{
-    FetchLimits, FetchRequest, Fetched, Fetcher, PageSelectors, Reading, SourceKind, end_source,
-    keep_source, read,
+    FetchLimits, FetchRequest, Fetched, Fetcher, NewsLimits, PageSelectors, Reading, SourceKind,
+    end_source, keep_source, read,
 };
 use crate::installation::load_rules;
 use crate::model::{SourceId, Timestamp};
@@ -197,6 +197,7 @@ async fn list(context: &Context, json: bool) -> Result<ExitCode, CliError> {
     let mut documents = Vec::new();
     for source in tx.sources().await? {
         let items = tx.count_items(&source.id).await?;
+        let held = tx.count_held(&source.id).await?;
         let time = |time: Option<crate::model::Timestamp>| time.map(|at| at.rfc3339(zone));
         documents.push(json!({
             "id": source.id,
@@ -204,6 +205,7 @@ async fn list(context: &Context, json: bool) -> Result<ExitCode, CliError> {
             "title": source.title,
             "from_file": source.from_file,
             "items": items,
+            "held": held,
             "baseline": time(source.baseline_at),
             "last_poll": time(source.polled_at),
             "last_success": time(source.succeeded_at),
@@ -215,6 +217,7 @@ async fn list(context: &Context, json: bool) -> Result<ExitCode, CliError> {
         rows.push(vec![
             source.id.to_string(),
             items.to_string(),
+            held.to_string(),
             time(source.succeeded_at).unwrap_or_else(|| "never".to_owned()),
             source.failures.to_string(),
             source.last_error.unwrap_or(source.url),
@@ -223,7 +226,8 @@ async fn list(context: &Context, json: bool) -> Result<ExitCode, CliError> {
     if json {
         print_json(&documents)?;
     } else {
-        let header = ["source", "items", "last success", "failures", "address or last error"];
+        let header =
+            ["source", "items", "held", "last success", "failures", "address or last error"];
         print(&table(&header, &rows))?;
     }
     Ok(ExitCode::SUCCESS)
@@ -252,6 +256,7 @@ async fn add(
         every_seconds: EVERY_SECONDS_DEFAULT,
         allow_private_network,
         page: PageSelectors::default(),
+        news: NewsLimits::default(),
     };
     let settings = serde_json::to_string(&settings)
         .map_err(|error| CliError::failed(error.to_string(), ""))?;
@@ -296,7 +301,10 @@ async fn poll(context: &Context, id: Option<&SourceId>, json: bool) -> Result<Ex
             let (source, new, baseline) = (&poll.source, poll.new, poll.baseline);
             let result = match &poll.error {
                 Some(error) => format!("error: {error}"),
-                None => format!("new {new}, baseline {baseline}, revised {}", poll.revised),
+                None => format!(
+                    "new {new}, baseline {baseline}, revised {}, held {}",
+                    poll.revised, poll.held
+                ),
             };
             print(&format!("{source}: {result}\n"))?;
         }

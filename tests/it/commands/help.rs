@@ -3,7 +3,7 @@
 use crate::program::Office;
 
 /// Every command but `demo`, as it is typed.
-const COMMANDS: [&str; 41] = [
+const COMMANDS: [&str; 45] = [
     "",
     "init",
     "check",
@@ -41,6 +41,10 @@ const COMMANDS: [&str; 41] = [
     "messages list",
     "messages resend",
     "messages drop",
+    "items",
+    "items held",
+    "items release",
+    "items drop",
     "editions",
     "editions archive",
     "move",

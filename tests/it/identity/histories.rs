@@ -9,7 +9,7 @@ use super::Site;
 use crate::support::{Engine, Random};
 
 /// Histories on SQLite, and on PostgreSQL, where each makes a database first.
-const HISTORIES: (u64, u64) = (60, 12);
+const HISTORIES: (u64, u64) = (40, 8);
 const POLLS: usize = 25;
 
 /// An item as the office knows it.
