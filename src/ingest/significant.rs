@@ -167,10 +167,10 @@ fn without_last_remark(line: &str) -> &str {
 }
 
 fn is_remark_word(word: &str) -> bool {
-    let starts = |start: &&str| {
-        word.strip_prefix(*start).is_some_and(|rest| start.len() >= 3 || rest.is_empty())
+    let starts = |start: &str| {
+        word.strip_prefix(start).is_some_and(|rest| start.len() >= 3 || rest.is_empty())
     };
-    word.bytes().all(|b| b.is_ascii_digit()) || REMARK_WORDS.iter().any(|start| starts(&start))
+    word.bytes().all(|b| b.is_ascii_digit()) || REMARK_WORDS.iter().any(|start| starts(start))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod floods;
 mod histories;
 mod revisions;
 mod upgrading;
+mod worth_telling;
 
 use banditore::ingest::{
     ReadItem, Reading, ReadingKind, TakenIn, Validators, keep_source, take_in,
