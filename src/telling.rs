@@ -78,7 +78,7 @@ pub async fn tell(
         corrections.clear();
     }
     corrections = free(tx, corrections).await?;
-    say_held(source, taken);
+    say_held(tx, source, taken).await?;
     let new: Vec<(i64, i64, SourceId)> =
         taken.new.iter().map(|item| (item.id, 1, source.clone())).collect();
     tx.append_entries(&new, EntryReason::New, now).await?;
@@ -105,7 +105,12 @@ async fn free(
     Ok(free)
 }
 
-fn say_held(source: &SourceId, taken: &TakenIn) {
+/// One notice until somebody has decided about what is held: more of it needs no other.
+async fn say_held(tx: &mut Tx<'_>, source: &SourceId, taken: &TakenIn) -> Result<(), StoreError> {
+    let held = i64::try_from(taken.held.len()).unwrap_or(i64::MAX);
+    if held == 0 || tx.count_held(source).await? > held {
+        return Ok(());
+    }
     let with = |wanted| taken.held.iter().filter(|(_, cause)| *cause == wanted).count();
     let (flood, old) = (with(HoldCause::Flood), with(HoldCause::Old));
     let hint = "`banditore items held` shows them, `items release` and `items drop` decide";
@@ -115,6 +120,7 @@ fn say_held(source: &SourceId, taken: &TakenIn) {
     if old > 0 {
         tracing::warn!("source {source}: {old} items with old dates are held; {hint}");
     }
+    Ok(())
 }
 
 async fn classify(

@@ -16,8 +16,9 @@ CREATE TABLE item_key (
 );
 CREATE INDEX item_key_by_item ON item_key (item_id);
 
--- The last answer that had items: a digest of it, the items that lately stood in it, each with the
--- number of answers since, and the newest date of publication that was believed.
+-- The last answer that had items and was unlike the one before: a digest of it, the items that
+-- lately stood in it, each with the time when it was last seen, and the newest date of publication
+-- that was believed.
 CREATE TABLE source_answer (
     source_id TEXT PRIMARY KEY REFERENCES source (id),
     digest TEXT NOT NULL,

@@ -2,9 +2,8 @@
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
-use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfkc_quick};
 
-use super::clean;
 use crate::store::NewRevision;
 
 /// Words that begin a remark about the page and not about the news. What follows them is left out
@@ -65,15 +64,15 @@ const TELLING_CHARS_MIN: usize = 40;
 /// A digest of what people read. Dates of publication are no part of it: many sources move them at
 /// every poll. Nor is what [`words`] leaves out.
 pub fn digest(text: &NewRevision) -> String {
-    let content = clean::text_of(&text.content);
-    let body = if content == text.summary { String::new() } else { words(&content) };
-    hash(&[&folded(&text.title), &words(&text.summary), &body])
+    let (summary, content) = (words(&text.summary), words(&without_tags(&text.content)));
+    let body = if content == summary { "" } else { &content };
+    hash(&[&folded(&text.title), &summary, body])
 }
 
 /// The key of a text that is long enough to tell one item from others, and is not its title again.
 pub fn telling(text: &NewRevision) -> Option<String> {
-    let body = if text.summary.is_empty() { clean::text_of(&text.content) } else { String::new() };
-    let body = if body.is_empty() { words(&text.summary) } else { words(&body) };
+    let body = words(&text.summary);
+    let body = if body.is_empty() { words(&without_tags(&text.content)) } else { body };
     let title = folded(&text.title);
     let rest = body.strip_prefix(title.as_str()).unwrap_or(&body).trim();
     (rest.chars().count() >= TELLING_CHARS_MIN).then(|| hash(&[rest]))
@@ -112,10 +111,38 @@ pub fn hash(parts: &[&str]) -> String {
     HEXLOWER.encode(&hash.finalize()[..16])
 }
 
+/// Clean HTML as text: tags inside a line vanish, others end it. What is compared needs no more.
+fn without_tags(html: &str) -> String {
+    const INSIDE: &[&str] =
+        &["a", "b", "i", "em", "strong", "span", "u", "sub", "sup", "small", "abbr", "mark"];
+    let mut text = String::with_capacity(html.len());
+    let mut rest = html;
+    while let Some(start) = rest.find('<') {
+        text.push_str(&rest[..start]);
+        let Some(end) = rest[start..].find('>') else { break };
+        let tag = rest[start + 1..start + end].trim_start_matches('/');
+        let name = tag.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+        if !INSIDE.contains(&name) {
+            text.push('\n');
+        }
+        rest = &rest[start + end + 1..];
+    }
+    text.push_str(rest);
+    text.replace("&nbsp;", " ").replace("&amp;", "&")
+}
+
 fn fold(text: &str) -> String {
-    let mut folded = String::with_capacity(text.len());
+    if is_nfkc_quick(text.chars()) == IsNormalized::Yes {
+        fold_chars(text.chars(), text.len())
+    } else {
+        fold_chars(text.nfkc(), text.len())
+    }
+}
+
+fn fold_chars(chars: impl Iterator<Item = char>, octets: usize) -> String {
+    let mut folded = String::with_capacity(octets);
     let mut space = false;
-    for c in text.nfkc().flat_map(char::to_lowercase) {
+    for c in chars.flat_map(char::to_lowercase) {
         if c.is_alphanumeric() {
             if space && !folded.is_empty() {
                 folded.push(' ');

@@ -1,6 +1,6 @@
 //! From an answer to items: what is new, what was changed, what was there before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::floods::{self, Before, Fate, NewsLimits};
 use super::identity::{self, Keys, Known, Row};
@@ -13,8 +13,8 @@ use crate::store::{
 /// The most known items that are compared with one answer, beside those that share an id, or a
 /// page and a title with it; the newest count.
 const KNOWN_ITEMS_MAX: usize = 5_000;
-/// For how many answers an item that is absent is still one that was there lately.
-const LATELY_ANSWERS_MAX: i64 = 10;
+/// For how long an item that is absent is still one that was there lately.
+const LATELY_SECONDS_MAX: i64 = 5 * 24 * 3600;
 /// The most items that were there lately.
 const LATELY_ITEMS_MAX: usize = 5_000;
 /// Former texts among which a changed one is looked for.
@@ -115,7 +115,11 @@ async fn take_items_in(
     now: Timestamp,
     taken: &mut TakenIn,
 ) -> Result<(), StoreError> {
+    let digest = digest_of(&reading.items);
     let mut answer = tx.answer(&source.id).await?;
+    if answer.as_ref().is_some_and(|answer| answer.digest == digest) {
+        return Ok(());
+    }
     if answer.is_none() {
         answer = keyed_anew(tx, &source.id, now).await?;
     }
@@ -128,13 +132,9 @@ async fn take_items_in(
         .collect();
     let items: Vec<(&ReadItem, &NewRevision)> = reading.items.iter().zip(&texts).collect();
     let rows = identity::rows(&items, &pages);
-    let digest = digest_of(&rows, &texts);
-    if answer.as_ref().is_some_and(|answer| answer.digest == digest) {
-        return Ok(());
-    }
-    let lately = answer.as_ref().map_or(&[][..], |answer| &answer.lately);
+    let lately = answer.as_ref().map_or_else(Vec::new, |answer| lately(answer, now));
     let (places, rows): (Vec<usize>, Vec<Row>) = rows.into_iter().unzip();
-    let known = known_items(tx, source, &rows, lately).await?;
+    let known = known_items(tx, source, &rows, &lately).await?;
     let found = identity::find(&rows, &known.1);
     let mut there = BTreeSet::new();
     let mut new = Vec::new();
@@ -159,7 +159,7 @@ async fn take_items_in(
     let dates = texts.iter().filter_map(|text| text.published_at);
     let answer = AnswerRow {
         digest,
-        lately: lately_there(lately, &there),
+        lately: lately_there(&lately, &there, now),
         newest_published_at: dates.chain(newest).max(),
         answered_at: now,
     };
@@ -315,7 +315,7 @@ async fn keyed_anew(
             tx.keep_digest(item, &significant::digest(&text)).await?;
             let believed = text.published_at.filter(|at| floods::is_believed(*at, now));
             newest = newest.max(believed);
-            lately.push((item, 0));
+            lately.push((item, now.0));
         }
     }
     let beyond = lately.len().saturating_sub(LATELY_ITEMS_MAX);
@@ -328,12 +328,21 @@ async fn keyed_anew(
     }))
 }
 
-/// The items that were there lately: those of this answer, and those of a few before.
-fn lately_there(before: &[(i64, i64)], there: &BTreeSet<i64>) -> Vec<(i64, i64)> {
+/// The items that were there lately, each with the time when it was last seen: those of the last
+/// answer until now, since answers like it leave no mark.
+fn lately(answer: &AnswerRow, now: Timestamp) -> Vec<(i64, i64)> {
+    let seen = |seen: i64| if seen == answer.answered_at.0 { now.0 } else { seen };
+    let items = answer.lately.iter().map(|(item, at)| (*item, seen(*at)));
+    items.filter(|(_, at)| now.0 - at <= LATELY_SECONDS_MAX).collect()
+}
+
+/// The same after an answer with these items.
+fn lately_there(before: &[(i64, i64)], there: &BTreeSet<i64>, now: Timestamp) -> Vec<(i64, i64)> {
+    // One second ago at most: what has just vanished is not in this answer.
+    let seen = |at: i64| at.min(now.0 - 1);
     let absent = before.iter().filter(|(item, _)| !there.contains(item));
-    let absent = absent.map(|(item, answers)| (*item, answers + 1));
-    let absent = absent.filter(|(_, answers)| *answers <= LATELY_ANSWERS_MAX);
-    let mut lately: Vec<(i64, i64)> = there.iter().map(|item| (*item, 0)).chain(absent).collect();
+    let absent = absent.map(|(item, at)| (*item, seen(*at)));
+    let mut lately: Vec<_> = there.iter().map(|item| (*item, now.0)).chain(absent).collect();
     lately.truncate(LATELY_ITEMS_MAX);
     lately
 }
@@ -347,14 +356,14 @@ fn in_order_of_age(new: &mut [Arrival<'_>]) {
     }
 }
 
-/// A digest of all that an answer says, in its order.
-fn digest_of(rows: &[(usize, Row)], texts: &[NewRevision]) -> String {
-    let mut parts: BTreeMap<usize, String> = BTreeMap::new();
-    for (place, row) in rows {
-        let keys: Vec<&str> = row.keys.all().collect();
-        parts.insert(*place, format!("{} {}", keys.join(" "), significant::digest(&texts[*place])));
+/// A digest of what an answer says, as it says it, but for its dates, which many move each time.
+fn digest_of(items: &[ReadItem]) -> String {
+    let mut parts: Vec<&str> = Vec::with_capacity(5 * items.len());
+    for ReadItem { id, link, title, summary, content, .. } in items {
+        let optional = [id, link].map(|text| text.as_deref().unwrap_or_default());
+        parts.extend(optional.into_iter().chain([title, summary, content].map(String::as_str)));
     }
-    significant::hash(&parts.values().map(String::as_str).collect::<Vec<_>>())
+    significant::hash(&parts)
 }
 
 /// What is said of dates that cannot be: the zero of a clock, or a day to come.

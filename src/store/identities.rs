@@ -79,9 +79,9 @@ pub struct KeyedItem {
 /// The last answer of a source that had items.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnswerRow {
-    /// A digest of all of it.
+    /// A digest of what it said.
     pub digest: String,
-    /// The items that lately stood in it, each with the number of answers since.
+    /// The items that lately stood in it, each with the second when it was last seen.
     pub lately: Vec<(i64, i64)>,
     /// The newest date of publication that was believed.
     pub newest_published_at: Option<Timestamp>,
