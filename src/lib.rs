@@ -5,7 +5,7 @@
 //!
 //! - [`ingest`] fetches and reads sources into items. It alone knows feeds, pages and HTTP.
 //! - [`topics`] decides what an item is about and where it matters, and keeps the evidence.
-//! - [`editions`] decides who gets what, when.
+//! - [`telling`] puts into the stream what is to be told; [`editions`] decides who gets what, when.
 //! - [`rendering`] makes bytes. It never touches the database.
 //! - [`delivery`] is the outbox and the only room that knows SMTP.
 //! - [`audience`] holds subscribers, subscriptions, consent, suppressions and tokens.
@@ -31,5 +31,6 @@ pub mod pause;
 pub mod rendering;
 pub mod round;
 pub mod store;
+pub mod telling;
 pub mod topics;
 pub mod web;

@@ -16,14 +16,14 @@ use crate::delivery::smtp::{InvalidRelay, Relay, StageLimits};
 use crate::delivery::{Delivered, Delivery, DeliveryError, Run, Totals, Until};
 use crate::editions::PlanError;
 use crate::ingest::{
-    Answer, CLAIM_SECONDS, FeedHints, FetchError, FetchRequest, Fetched, Fetcher, NewItem, Notice,
-    PollError, ReadingKind, TakenIn, Validators, claim_due, expected, read, release, retry_at,
-    take_answer, take_failure, take_in,
+    Answer, CLAIM_SECONDS, FeedHints, FetchError, FetchRequest, Fetched, Fetcher, Notice, PollError,
+    ReadingKind, TakenIn, Validators, claim_due, expected, read, release, retry_at, take_answer,
+    take_failure, take_in,
 };
 use crate::installation::Installation;
 use crate::model::{SourceId, Timestamp};
-use crate::store::{EditionRow, EntryReason, PollRow, SourceRow, StoreError, Tx, host_of};
-use crate::topics::ItemText;
+use crate::store::{EditionRow, PollRow, SourceRow, StoreError, Tx, host_of};
+use crate::telling;
 
 /// How many sources are fetched at once.
 pub const SOURCES_AT_ONCE: usize = 8;
@@ -41,6 +41,8 @@ pub struct Polled {
     pub baseline: usize,
     /// Items whose text has changed.
     pub revised: usize,
+    /// Items that are new and are kept for a person.
+    pub held: usize,
     /// What went wrong, in words.
     pub error: Option<String>,
     /// What was repaired or left out.
@@ -223,6 +225,7 @@ async fn poll_one(
         new: 0,
         baseline: 0,
         revised: 0,
+        held: 0,
         error: None,
         warnings: Vec::new(),
         notice: None,
@@ -232,6 +235,7 @@ async fn poll_one(
             polled.new = taken.new.len();
             polled.baseline = taken.baseline;
             polled.revised = taken.revised.len();
+            polled.held = taken.held.len();
         }
         Err(PollError::Store(error)) => return Err(error),
         Err(error) => {
@@ -319,9 +323,10 @@ async fn try_poll(
     let Some(source) = still(&mut tx, source).await? else { return Ok(TakenIn::default()) };
     // When it is due next is said with the rest of the answer.
     let taken = take_in(&mut tx, &source, &reading, &validators, now, now).await?;
+    polled.warnings.extend(taken.warnings.iter().cloned());
     let changed = taken.baseline + taken.new.len() + taken.revised.len() > 0;
     polled.notice = take_answer(&mut tx, &source, &answer, changed, now).await?;
-    tell(&mut tx, installation, &source, &taken, now).await?;
+    telling::tell(&mut tx, &installation.rules, zone, &source.id, &taken, now).await?;
     tx.commit().await?;
     Ok(taken)
 }
@@ -360,30 +365,6 @@ async fn unchanged(
     Ok(notice)
 }
 
-/// Matches what was taken in, and puts what is new into the stream, last of all in the transaction.
-async fn tell(
-    tx: &mut Tx<'_>,
-    installation: &Installation,
-    source: &SourceRow,
-    taken: &TakenIn,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let rules = &installation.rules;
-    let new = taken.new.iter().map(|item| (item, 1));
-    let revised = taken.revised.iter().map(|(item, revision)| (item, *revision));
-    for (NewItem { id, text }, revision) in new.chain(revised) {
-        let found = rules.classify(&ItemText {
-            title: &text.title,
-            text: &text.summary,
-            categories: &text.categories,
-            image_alt: &text.image_alt,
-        });
-        let found = serde_json::to_string(&found).expect("a classification has a JSON form");
-        tx.insert_match(*id, revision, rules.version(), &found, now).await?;
-    }
-    let entries: Vec<(i64, i64, SourceId)> =
-        taken.new.iter().map(|item| (item.id, 1, source.id.clone())).collect();
-    tx.append_entries(&entries, EntryReason::New, now).await
 }
 
 /// When the next source is due.

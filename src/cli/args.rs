@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use clap::{Parser, Subcommand};
 
 pub use super::source_args::{Added, Source};
+use super::items::Items;
 use crate::daemon::Part;
 use crate::model::{CadenceId, ListId, SourceId, Timestamp};
 use crate::store::MessageState;
@@ -63,6 +64,9 @@ pub enum Command {
     /// Look at messages, send them again, drop them
     #[command(subcommand)]
     Messages(Messages),
+    /// Look at items that are held, release them, drop them
+    #[command(subcommand)]
+    Items(Items),
     /// Archive old editions
     #[command(subcommand)]
     Editions(Editions),

@@ -9,6 +9,7 @@ use super::subscribers::address;
 use super::{CliError, Context, args};
 use crate::delivery;
 use crate::editions::{self, Explanation, Verdict, WhyStep};
+use crate::ingest::link_key;
 use crate::store::{ItemRow, Tx};
 
 /// Says why somebody was told an item, or was not.
@@ -52,7 +53,14 @@ fn unknown(suppressed: Option<String>) -> Explanation {
 async fn find_item(tx: &mut Tx<'_>, item: &str) -> Result<ItemRow, CliError> {
     let found = match item.parse::<i64>() {
         Ok(id) => tx.item(id).await?,
-        Err(_) => tx.items_by_link(item).await?.into_iter().next_back(),
+        Err(_) => match tx.items_by_link(item).await?.into_iter().next_back() {
+            Some(found) => Some(found),
+            // Items are known by their former addresses too, with a session or without.
+            None => match tx.items_by_key(&link_key(item)).await?.last() {
+                Some(id) => tx.item(*id).await?,
+                None => None,
+            },
+        },
     };
     found.ok_or_else(|| {
         let hint = "give the item's number, or the address of its page as the source has it";

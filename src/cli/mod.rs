@@ -11,6 +11,7 @@ mod editions;
 mod error;
 mod explain;
 mod init;
+mod items;
 mod messages;
 mod moving;
 mod opml;
@@ -117,6 +118,7 @@ pub async fn run(args: Args, command: &str) -> Result<ExitCode, CliError> {
         Command::Deliver(deliver) => deliver::deliver(&context, &deliver).await,
         Command::Explain(explain) => explain::explain(&context, &explain).await,
         Command::Audit(audit) => explain::audit(&context, &audit).await,
+        Command::Items(items) => items::run(&context, items).await,
         Command::Editions(editions) => editions::run(&context, editions).await,
         Command::Move(to) => moving::run(&context, &to).await,
         Command::Trace(trace) => trace::run(&context, &trace).await,

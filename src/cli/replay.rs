@@ -31,7 +31,7 @@ struct Replayed {
     told: usize,
     /// Changed texts of items that were there.
     revisions: usize,
-    /// Items kept back for a person; this version tells all that is new.
+    /// Items kept back for a person.
     held: usize,
     /// Answers that could not be read, in words.
     errors: Vec<String>,
@@ -103,7 +103,8 @@ async fn play(
     tx.commit().await?;
     replayed.baseline += taken.baseline;
     replayed.told += taken.new.len();
-    replayed.items += taken.baseline + taken.new.len();
+    replayed.held += taken.held.len();
+    replayed.items += taken.baseline + taken.new.len() + taken.held.len();
     replayed.revisions += taken.revised.len();
     Ok(())
 }

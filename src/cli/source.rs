@@ -12,8 +12,7 @@ use super::{CliError, Context, args, opml, replay, source_list};
 use crate::clock::Clock;
 use crate::config::{Config, SourceSettings};
 use crate::ingest::{
-    FetchLimits, FetchRequest, Fetched, Fetcher, PageSelectors, Reading, SourceKind, end_source,
-    keep_source, read,
+    FetchLimits, FetchRequest, Fetched, Fetcher, Reading, SourceKind, end_source, keep_source, read,
 };
 use crate::installation::load_rules;
 use crate::model::{SourceId, Timestamp};
@@ -256,7 +255,10 @@ async fn poll(context: &Context, id: Option<&SourceId>, json: bool) -> Result<Ex
             let (source, new, baseline) = (&poll.source, poll.new, poll.baseline);
             let result = match &poll.error {
                 Some(error) => format!("error: {error}"),
-                None => format!("new {new}, baseline {baseline}, revised {}", poll.revised),
+                None => format!(
+                    "new {new}, baseline {baseline}, revised {}, held {}",
+                    poll.revised, poll.held
+                ),
             };
             print(&format!("{source}: {result}\n"))?;
         }

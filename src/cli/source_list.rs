@@ -32,6 +32,8 @@ struct Listed {
     items: i64,
     /// Items of the last 30 days, the baseline left out.
     items_30_days: i64,
+    /// Items that wait for a person.
+    held: i64,
     baseline: Option<String>,
     last_poll: Option<String>,
     last_success: Option<String>,
@@ -75,13 +77,14 @@ pub async fn run(context: &Context, json: bool) -> Result<ExitCode, CliError> {
         let items = tx.count_items(&source.id).await?;
         let since = now.plus(-RECENT_DAYS * 24 * 3600);
         let recent = tx.count_items_since(&source.id, since).await?;
-        listed.push(of(source, (items, recent), now, |at| at.rfc3339(zone)));
+        let held = tx.count_held(&source.id).await?;
+        listed.push(of(source, (items, recent, held), now, |at| at.rfc3339(zone)));
     }
     if json {
         print_json(&listed)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let header = ["source", "state", "items", "30 days", "last success", "next poll", "failures"];
+    let header = ["source", "state", "items", "30 days", "held", "last success", "next poll", "failures"];
     let header = [&header[..], &["address or last error"]].concat();
     let rows: Vec<Vec<String>> = listed.iter().map(row).collect();
     print(&table(&header, &rows))?;
@@ -90,7 +93,7 @@ pub async fn run(context: &Context, json: bool) -> Result<ExitCode, CliError> {
 
 fn of(
     source: SourceRow,
-    (items, items_30_days): (i64, i64),
+    (items, items_30_days, held): (i64, i64, i64),
     now: Timestamp,
     shown: impl Fn(Timestamp) -> String,
 ) -> Listed {
@@ -104,6 +107,7 @@ fn of(
         state: state(&source),
         items,
         items_30_days,
+        held,
         baseline: time(source.baseline_at),
         last_poll: time(source.polled_at),
         last_success: time(source.succeeded_at),
@@ -132,6 +136,7 @@ fn row(source: &Listed) -> Vec<String> {
         source.state.to_owned(),
         source.items.to_string(),
         source.items_30_days.to_string(),
+        source.held.to_string(),
         source.last_success.clone().unwrap_or_else(|| "never".to_owned()),
         source.next_poll.clone().unwrap_or_else(|| "-".to_owned()),
         source.failures.to_string(),

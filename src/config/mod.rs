@@ -21,7 +21,7 @@ pub use network::Network;
 
 use crate::audience::Mailbox;
 use crate::editions::Schedule;
-use crate::ingest::{PageSelectors, SourceKind};
+use crate::ingest::{NewsLimits, PageSelectors, SourceKind};
 use crate::model::{CadenceId, Language, ListId, SourceId};
 use crate::store::Durability;
 
@@ -167,6 +167,9 @@ pub struct SourceSettings {
     pub allow_private_network: bool,
     /// Selectors, for a page.
     pub page: PageSelectors,
+    /// How much of its news is told without a question.
+    #[serde(default, skip_serializing_if = "NewsLimits::are_usual")]
+    pub news: NewsLimits,
 }
 
 /// `[[list]]`: an audience.

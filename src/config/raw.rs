@@ -138,6 +138,9 @@ pub(super) struct RawSource {
     pub allow_private_network: bool,
     #[serde(default)]
     pub page: PageSelectors,
+    pub baseline_days: Option<u32>,
+    pub new_items_max: Option<u32>,
+    pub older_days_max: Option<u32>,
 }
 
 #[derive(Deserialize)]

@@ -1,6 +1,7 @@
 //! From written values to checked ones: each becomes what it stands for, or a clear error.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use url::Url;
@@ -14,6 +15,7 @@ use super::{
 };
 use crate::audience::Mailbox;
 use crate::editions::Schedule;
+use crate::ingest::{BASELINE_DAYS_MAX, NEW_ITEMS_MAX, NewsLimits, OLDER_DAYS_MAX};
 use crate::model::{CadenceId, Language};
 
 /// The cadence that has no hour: its value is `true` or `false`.
@@ -254,8 +256,43 @@ impl<'a> Reader<'a> {
                 kind: raw.kind,
                 every_seconds,
                 allow_private_network: raw.allow_private_network,
+                news: self.news(&raw)?,
                 page: raw.page,
             },
+        })
+    }
+
+    fn news(&self, raw: &RawSource) -> Result<NewsLimits, ConfigError> {
+        let within = |key: &str, value: Option<u32>, usual: u32, bounds: RangeInclusive<u32>| {
+            let value = value.unwrap_or(usual);
+            if bounds.contains(&value) {
+                return Ok(value);
+            }
+            let what = format!("from {} to {}", bounds.start(), bounds.end());
+            let hint = "docs/configuration.md says what it means";
+            Err(self.invalid(key, &value.to_string(), what, hint))
+        };
+        let usual = NewsLimits::default();
+        let RawSource { baseline_days, new_items_max, older_days_max, .. } = *raw;
+        Ok(NewsLimits {
+            baseline_days: within(
+                "source.baseline_days",
+                baseline_days,
+                usual.baseline_days,
+                0..=BASELINE_DAYS_MAX,
+            )?,
+            new_items_max: within(
+                "source.new_items_max",
+                new_items_max,
+                usual.new_items_max,
+                NEW_ITEMS_MAX,
+            )?,
+            older_days_max: within(
+                "source.older_days_max",
+                older_days_max,
+                usual.older_days_max,
+                OLDER_DAYS_MAX,
+            )?,
         })
     }
 

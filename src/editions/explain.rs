@@ -13,6 +13,7 @@ use crate::store::{
 use crate::topics::{Classification, FollowedWords, ItemText, Rules};
 
 use super::Schedule;
+use super::unplaced::why_unplaced;
 use super::wants::{Candidate, carries, wants};
 
 /// What it comes to.
@@ -144,12 +145,8 @@ impl Chain<'_> {
         self.add("item", true, format!("item {} of source {source}, first seen {seen}", item.id));
         let positions = tx.entries_of_item(item.id).await?;
         if positions.is_empty() {
-            let why = if item.baseline {
-                "it was in the source's first answer, which tells nobody"
-            } else {
-                "it has no entry in the stream"
-            };
-            self.add("entry", false, why.to_owned());
+            let why = why_unplaced(tx, item, self.zone).await?;
+            self.add("entry", false, why);
             return Ok(Vec::new());
         }
         let mut entries = Vec::new();

@@ -14,6 +14,7 @@ mod lists;
 mod planner;
 mod slots;
 mod traced;
+mod unplaced;
 mod wants;
 mod window;
 

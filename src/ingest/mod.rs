@@ -23,24 +23,29 @@
 //! where the caller says so, files. Taking in touches the room's own tables. None decides what an
 //! item is about or whom it is told.
 
+mod canonical;
 mod charset;
 mod claims;
 pub mod clean;
 mod dates;
 mod feed;
 mod fetch;
+mod floods;
 mod health;
 mod hints;
 mod html;
+mod identity;
 mod markup;
 mod opml;
 mod page;
 mod read;
 mod repair;
 mod schedule;
+mod significant;
 mod sources;
 mod take_in;
 mod vocabulary;
+mod worth_telling;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -56,6 +61,10 @@ pub use fetch::{
     FetchLimits, FetchRequest, FetchStage, Fetched, Fetcher, HEAD_SECONDS_MAX, HOST_SPACING_MS,
     REDIRECTS_MAX, RetryAfter, WIRE_BYTES_MAX, is_public,
 };
+pub use floods::{
+    BASELINE_DAYS_MAX, NEW_ITEMS_MAX, NEW_ITEMS_MAX_DEFAULT, NewsLimits, OLDER_DAYS_MAX,
+    OLDER_DAYS_MAX_DEFAULT,
+};
 pub use health::{
     ADOPTED_FAILURES_MAX, Answer, BAD_AFTER_SECONDS, BAD_FAILURES_MIN, MOVE_HELD_DAYS, Notice,
     PollError, expected, retry_at, take_answer, take_failure,
@@ -66,6 +75,7 @@ pub use opml::{
     OPML_BYTES_MAX, OPML_CHARS_MAX, OPML_DEPTH_MAX, OPML_SOURCES_MAX, OpmlError, Outline,
     read_opml, write_opml,
 };
+pub use identity::link_key;
 pub use read::{ITEMS_MAX, ReadError, WARNINGS_MAX, read};
 pub use repair::XML_DEPTH_MAX;
 pub use schedule::{
@@ -73,7 +83,8 @@ pub use schedule::{
     JITTER_PERCENT_MAX, QUIET_FRACTION, RETRY_AFTER_SECONDS_MAX, SKIPPED_SECONDS_MAX,
 };
 pub use sources::{end_source, keep_source};
-pub use take_in::{NewItem, TakenIn, Validators, take_in};
+pub use take_in::{NewItem, Revised, TakenIn, Validators, take_in};
+pub use worth_telling::is_worth_telling;
 
 /// How a source is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]

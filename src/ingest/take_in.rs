@@ -1,24 +1,47 @@
 //! From an answer to items: what is new, what was changed, what was there before.
 
-use data_encoding::HEXLOWER;
-use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 
-use std::collections::BTreeMap;
+use super::floods::{self, Before, Fate, NewsLimits};
+use super::identity::{self, Keys, Known, Row};
+use super::{ReadItem, Reading, canonical, significant};
+use crate::model::{SourceId, Timestamp};
+use crate::store::{
+    AnswerRow, HoldCause, KeyedItem, NewRevision, PollRow, SourceRow, StoreError, Tx,
+};
 
-use super::{ReadItem, Reading};
-use crate::model::Timestamp;
-use crate::store::{NewRevision, PollRow, SourceRow, StoreError, Tx};
+/// The most known items that are compared with one answer, beside those that share an id, or a
+/// page and a title with it; the newest count.
+const KNOWN_ITEMS_MAX: usize = 5_000;
+/// For how long an item that is absent is still one that was there lately.
+const LATELY_SECONDS_MAX: i64 = 5 * 24 * 3600;
+/// The most items that were there lately.
+const LATELY_ITEMS_MAX: usize = 5_000;
+/// Former texts among which a changed one is looked for.
+const FORMER_REVISIONS_MAX: i64 = 20;
+/// Items read at once where a database of a former version is brought up to this one.
+const UNKEYED_ITEMS: i64 = 500;
 
-/// The longest identity kept, in octets; longer ones are told apart by their digest.
-const IDENTITY_OCTETS_MAX: usize = 500;
-
-/// An item that was not there before.
+/// An item that was not there before, or one whose text has changed.
 #[derive(Clone, Debug)]
 pub struct NewItem {
     /// Its id.
     pub id: i64,
     /// Its texts.
     pub text: NewRevision,
+}
+
+/// An item whose text has changed.
+#[derive(Clone, Debug)]
+pub struct Revised {
+    /// The item with its new texts.
+    pub item: NewItem,
+    /// The number of the revision that they are.
+    pub revision: i64,
+    /// The texts before.
+    pub before: NewRevision,
+    /// Whether one of its former revisions said the same.
+    pub returned: bool,
 }
 
 /// What an answer brought.
@@ -28,8 +51,12 @@ pub struct TakenIn {
     pub new: Vec<NewItem>,
     /// Items that are new and belong to the source's first answer, which tells nobody.
     pub baseline: usize,
-    /// Items with a changed text, as (item, revision).
-    pub revised: Vec<(NewItem, i64)>,
+    /// Items that are new and are kept for a person, and why.
+    pub held: Vec<(NewItem, HoldCause)>,
+    /// Items with a changed text.
+    pub revised: Vec<Revised>,
+    /// What a person should know, in words.
+    pub warnings: Vec<String>,
 }
 
 /// The validators and times of a poll.
@@ -54,31 +81,11 @@ pub async fn take_in(
     now: Timestamp,
     next: Timestamp,
 ) -> Result<TakenIn, StoreError> {
-    let baseline = source.baseline_at.is_none();
     let mut taken = TakenIn::default();
-    let identities = identities(&reading.items);
-    for (item, identity) in in_order_of_age(&reading.items, &identities) {
-        let text = revision(item);
-        let digest = digest(&text);
-        match tx.item_by_identity(&source.id, identity).await? {
-            None => {
-                let id =
-                    tx.insert_item(&source.id, identity, &digest, baseline, &text, now).await?;
-                if baseline {
-                    taken.baseline += 1;
-                } else {
-                    taken.new.push(NewItem { id, text });
-                }
-            }
-            Some(held) if held.digest != digest => {
-                let number = held.revision + 1;
-                tx.revise_item(held.id, number, &digest, &text, now).await?;
-                taken.revised.push((NewItem { id: held.id, text }, number));
-            }
-            Some(_) => {}
-        }
+    if !reading.items.is_empty() {
+        take_items_in(tx, source, reading, now, &mut taken).await?;
     }
-    let changed = taken.baseline + taken.new.len() + taken.revised.len() > 0;
+    let TakenIn { new, baseline, held, revised, .. } = &taken;
     let poll = PollRow {
         source: &source.id,
         now,
@@ -86,49 +93,294 @@ pub async fn take_in(
         etag: validators.etag.as_deref(),
         last_modified: validators.last_modified.as_deref(),
         title: reading.title.as_deref(),
-        changed,
-        baseline: baseline && !reading.items.is_empty(),
+        changed: baseline + new.len() + held.len() + revised.len() > 0,
+        baseline: source.baseline_at.is_none() && !reading.items.is_empty(),
     };
     tx.record_poll(&poll).await?;
     Ok(taken)
 }
 
-/// What makes each item the same at the next poll: the publisher's id, else its own page, else its
-/// page and title where several items share one, else the title.
-fn identities(items: &[ReadItem]) -> Vec<String> {
-    let mut shared: BTreeMap<&str, usize> = BTreeMap::new();
-    for link in
-        items.iter().filter(|item| item.id.is_none()).filter_map(|item| item.link.as_deref())
+/// An item of an answer as it is taken in.
+struct Arrival<'a> {
+    /// Its place in the answer.
+    place: usize,
+    row: &'a Row,
+    text: &'a NewRevision,
+}
+
+async fn take_items_in(
+    tx: &mut Tx<'_>,
+    source: &SourceRow,
+    reading: &Reading,
+    now: Timestamp,
+    taken: &mut TakenIn,
+) -> Result<(), StoreError> {
+    let digest = digest_of(&reading.items);
+    let mut answer = tx.answer(&source.id).await?;
+    if answer.as_ref().is_some_and(|answer| answer.digest == digest) {
+        return Ok(());
+    }
+    if answer.is_none() {
+        answer = keyed_anew(tx, &source.id, now).await?;
+    }
+    let texts: Vec<NewRevision> = reading.items.iter().map(|item| revision(item, now)).collect();
+    taken.warnings.extend(disbelieved(&reading.items, &texts));
+    let pages: Vec<String> = [reading.link.as_deref(), Some(source.url.as_str())]
+        .into_iter()
+        .flatten()
+        .map(canonical::link)
+        .collect();
+    let items: Vec<(&ReadItem, &NewRevision)> = reading.items.iter().zip(&texts).collect();
+    let rows = identity::rows(&items, &pages);
+    let lately = answer.as_ref().map_or_else(Vec::new, |answer| lately(answer, now));
+    let (places, rows): (Vec<usize>, Vec<Row>) = rows.into_iter().unzip();
+    let known = known_items(tx, source, &rows, &lately).await?;
+    let found = identity::find(&rows, &known.1);
+    let mut there = BTreeSet::new();
+    let mut new = Vec::new();
+    for ((row, place), found) in rows.iter().zip(places).zip(found) {
+        let arrival = Arrival { place, row, text: &texts[place] };
+        match found.map(|index| &known.0[index]) {
+            Some(held) => {
+                there.insert(held.id);
+                take_known_in(tx, source, &arrival, held, now, taken).await?;
+            }
+            None => new.push(arrival),
+        }
+    }
+    in_order_of_age(&mut new);
+    let newest = answer.as_ref().and_then(|answer| answer.newest_published_at);
+    let before = Before {
+        first: source.baseline_at.is_none(),
+        answered_at: source.succeeded_at,
+        newest_published_at: newest,
+    };
+    there.extend(take_new_in(tx, source, &new, before, now, taken).await?);
+    let dates = texts.iter().filter_map(|text| text.published_at);
+    let answer = AnswerRow {
+        digest,
+        lately: lately_there(&lately, &there, now),
+        newest_published_at: dates.chain(newest).max(),
+        answered_at: now,
+    };
+    tx.keep_answer(&source.id, &answer).await
+}
+
+/// The known items that share a key with an answer, twice: as they are kept, and as they are
+/// compared.
+async fn known_items(
+    tx: &mut Tx<'_>,
+    source: &SourceRow,
+    rows: &[Row],
+    lately: &[(i64, i64)],
+) -> Result<(Vec<KeyedItem>, Vec<Known>), StoreError> {
+    let strong: Vec<&str> = rows.iter().flat_map(|row| row.keys.strong()).collect();
+    let sharing = tx.items_with_keys(&source.id, &strong).await?;
+    let mut ids: BTreeSet<i64> = sharing.iter().map(|(item, _)| *item).collect();
+    let lately: BTreeSet<i64> = lately.iter().map(|(item, _)| *item).collect();
+    let mut items = keyed(tx, &ids, &lately).await?;
+    // Nearly all of an answer is found so. The rest is looked for by whatever it has.
+    let found = identity::find(rows, &items.1);
+    let rest = rows.iter().zip(found).filter(|(row, found)| {
+        let id = row.keys.id.as_ref();
+        !found.is_some_and(|found| id.is_none_or(|id| items.1[found].keys.contains(id)))
+    });
+    let weak: Vec<&str> = rest.flat_map(|(row, _)| row.keys.all()).collect();
+    if !weak.is_empty() {
+        let mut more = Vec::new();
+        for (item, _) in tx.items_with_keys(&source.id, &weak).await? {
+            if more.len() < KNOWN_ITEMS_MAX && ids.insert(item) {
+                more.push(item);
+            }
+        }
+        if !more.is_empty() {
+            items = keyed(tx, &ids, &lately).await?;
+        }
+    }
+    Ok(items)
+}
+
+async fn keyed(
+    tx: &mut Tx<'_>,
+    ids: &BTreeSet<i64>,
+    lately: &BTreeSet<i64>,
+) -> Result<(Vec<KeyedItem>, Vec<Known>), StoreError> {
+    let ids: Vec<i64> = ids.iter().copied().collect();
+    let items = if ids.is_empty() { Vec::new() } else { tx.keyed_items(&ids).await? };
+    let known = items.iter().map(|item| Known {
+        keys: item.keys.clone(),
+        link: item.link.as_deref().map(canonical::link),
+        title: significant::folded(&item.title),
+        lately: lately.contains(&item.id),
+    });
+    let known = known.collect();
+    Ok((items, known))
+}
+
+/// An item that is known: its text may have changed, and so may all by which it is known.
+async fn take_known_in(
+    tx: &mut Tx<'_>,
+    source: &SourceRow,
+    arrival: &Arrival<'_>,
+    held: &KeyedItem,
+    now: Timestamp,
+    taken: &mut TakenIn,
+) -> Result<(), StoreError> {
+    let Arrival { row, text, .. } = arrival;
+    let keys: Vec<&str> = row.keys.all().collect();
+    if keys.iter().any(|key| !held.keys.contains(*key)) {
+        let others = held.keys.iter().filter(|key| !keys.contains(&key.as_str())).count();
+        tx.give_keys(&source.id, held.id, others, &keys, now).await?;
+    }
+    let digest = significant::digest(text);
+    if digest != held.digest {
+        let before = tx.revision(held.id, held.revision).await?;
+        let returned = was_said(tx, held, &digest).await?;
+        let revision = held.revision + 1;
+        tx.revise_item(held.id, revision, &digest, text, now).await?;
+        let item = NewItem { id: held.id, text: (*text).clone() };
+        let before = before.unwrap_or_else(|| item.text.clone());
+        taken.revised.push(Revised { item, revision, before, returned });
+    } else if let Some(link) = &text.link
+        && row.link != held.link.as_deref().map(canonical::link)
     {
-        *shared.entry(link).or_default() += 1;
+        tx.move_item(held.id, link).await?;
     }
-    let identity = |item: &ReadItem| match (&item.id, &item.link) {
-        (Some(id), _) => format!("id:{id}"),
-        (None, Some(link)) if shared.get(link.as_str()) == Some(&1) => format!("link:{link}"),
-        (None, Some(link)) => format!("link:{link} title:{}", item.title),
-        (None, None) => format!("title:{}", item.title),
-    };
-    let short = |text: String| {
-        if text.len() <= IDENTITY_OCTETS_MAX { text } else { format!("sha256:{}", hex(&text)) }
-    };
-    items.iter().map(identity).map(short).collect()
+    Ok(())
 }
 
-/// The items with the oldest first. Publication dates decide where every item has one; else the
-/// answer is read from its end, since sources put the newest first.
-fn in_order_of_age<'a>(
-    items: &'a [ReadItem],
-    identities: &'a [String],
-) -> Vec<(&'a ReadItem, &'a str)> {
-    let mut ordered: Vec<(&ReadItem, &str)> =
-        items.iter().zip(identities.iter().map(String::as_str)).rev().collect();
-    if items.iter().all(|item| item.published.is_some()) {
-        ordered.sort_by_key(|(item, _)| item.published);
+/// Whether a text was one of an item's former ones.
+async fn was_said(tx: &mut Tx<'_>, held: &KeyedItem, digest: &str) -> Result<bool, StoreError> {
+    let first = (held.revision - FORMER_REVISIONS_MAX).max(1);
+    for number in first..held.revision {
+        let former = tx.revision(held.id, number).await?;
+        if former.is_some_and(|former| significant::digest(&former) == digest) {
+            return Ok(true);
+        }
     }
-    ordered
+    Ok(false)
 }
 
-fn revision(item: &ReadItem) -> NewRevision {
+/// Items that are new; gives their ids.
+async fn take_new_in(
+    tx: &mut Tx<'_>,
+    source: &SourceRow,
+    new: &[Arrival<'_>],
+    before: Before,
+    now: Timestamp,
+    taken: &mut TakenIn,
+) -> Result<Vec<i64>, StoreError> {
+    let limits = NewsLimits::of_settings(&source.settings_json);
+    let dates: Vec<Option<Timestamp>> = new.iter().map(|new| new.text.published_at).collect();
+    let fates = floods::fates(limits, before, &dates, now);
+    let mut ids = Vec::with_capacity(new.len());
+    for (Arrival { place, row, text }, fate) in new.iter().zip(fates) {
+        let keys: Vec<&str> = row.keys.all().collect();
+        let own = [now.0.to_string(), place.to_string(), keys.join(" ")];
+        let identity = significant::hash(&own.each_ref().map(String::as_str));
+        let digest = significant::digest(text);
+        let baseline = fate == Fate::Baseline;
+        let id = tx.insert_item(&source.id, &identity, &digest, baseline, text, now).await?;
+        tx.give_keys(&source.id, id, 0, &keys, now).await?;
+        ids.push(id);
+        let item = NewItem { id, text: (*text).clone() };
+        match fate {
+            Fate::Baseline => taken.baseline += 1,
+            Fate::Told => taken.new.push(item),
+            Fate::Held(cause) => {
+                tx.hold_item(id, &source.id, cause, now).await?;
+                taken.held.push((item, cause));
+            }
+        }
+    }
+    Ok(ids)
+}
+
+/// The keys of items that a former version took in, made once.
+async fn keyed_anew(
+    tx: &mut Tx<'_>,
+    source: &SourceId,
+    now: Timestamp,
+) -> Result<Option<AnswerRow>, StoreError> {
+    let (mut after, mut newest, mut lately) = (0, None, Vec::new());
+    loop {
+        let items = tx.unkeyed_items(source, after, UNKEYED_ITEMS).await?;
+        let Some((last, ..)) = items.last() else { break };
+        after = *last;
+        for (item, identity, text) in items {
+            // What the publisher calls it stood in the former identity alone.
+            let keys = Keys::new(identity.strip_prefix("id:"), &text);
+            let keys: Vec<&str> = keys.all().collect();
+            tx.give_keys(source, item, 0, &keys, now).await?;
+            tx.keep_digest(item, &significant::digest(&text)).await?;
+            let believed = text.published_at.filter(|at| floods::is_believed(*at, now));
+            newest = newest.max(believed);
+            lately.push((item, now.0));
+        }
+    }
+    let beyond = lately.len().saturating_sub(LATELY_ITEMS_MAX);
+    let lately = lately.split_off(beyond);
+    Ok((after > 0).then(|| AnswerRow {
+        digest: String::new(),
+        lately,
+        newest_published_at: newest,
+        answered_at: now,
+    }))
+}
+
+/// The items that were there lately, each with the time when it was last seen: those of the last
+/// answer until now, since answers like it leave no mark.
+fn lately(answer: &AnswerRow, now: Timestamp) -> Vec<(i64, i64)> {
+    let seen = |seen: i64| if seen == answer.answered_at.0 { now.0 } else { seen };
+    let items = answer.lately.iter().map(|(item, at)| (*item, seen(*at)));
+    items.filter(|(_, at)| now.0 - at <= LATELY_SECONDS_MAX).collect()
+}
+
+/// The same after an answer with these items.
+fn lately_there(before: &[(i64, i64)], there: &BTreeSet<i64>, now: Timestamp) -> Vec<(i64, i64)> {
+    // One second ago at most: what has just vanished is not in this answer.
+    let seen = |at: i64| at.min(now.0 - 1);
+    let absent = before.iter().filter(|(item, _)| !there.contains(item));
+    let absent = absent.map(|(item, at)| (*item, seen(*at)));
+    let mut lately: Vec<_> = there.iter().map(|item| (*item, now.0)).chain(absent).collect();
+    lately.truncate(LATELY_ITEMS_MAX);
+    lately
+}
+
+/// The oldest first. Publication dates decide where every item has one; else the answer is read
+/// from its end, since sources put the newest first.
+fn in_order_of_age(new: &mut [Arrival<'_>]) {
+    new.reverse();
+    if new.iter().all(|new| new.text.published_at.is_some()) {
+        new.sort_by_key(|new| new.text.published_at);
+    }
+}
+
+/// A digest of what an answer says, as it says it, but for its dates, which many move each time.
+fn digest_of(items: &[ReadItem]) -> String {
+    let mut parts: Vec<&str> = Vec::with_capacity(5 * items.len());
+    for ReadItem { id, link, title, summary, content, .. } in items {
+        let optional = [id, link].map(|text| text.as_deref().unwrap_or_default());
+        parts.extend(optional.into_iter().chain([title, summary, content].map(String::as_str)));
+    }
+    significant::hash(&parts)
+}
+
+/// What is said of dates that cannot be: the zero of a clock, or a day to come.
+fn disbelieved(items: &[ReadItem], texts: &[NewRevision]) -> Option<String> {
+    let without = items.iter().zip(texts).filter_map(|(item, text)| {
+        let published = item.published.filter(|_| text.published_at.is_none())?;
+        Some(format!("{} for {:?}", published.date_naive(), item.title))
+    });
+    let without: Vec<String> = without.collect();
+    let first = without.first()?;
+    let number = without.len();
+    Some(format!("{number} item(s) with a date that cannot be count as undated, such as {first}"))
+}
+
+/// An item's texts, with its dates as far as they can be believed.
+fn revision(item: &ReadItem, now: Timestamp) -> NewRevision {
+    let published = item.published.map(Timestamp::from);
     NewRevision {
         title: item.title.clone(),
         link: item.link.clone(),
@@ -136,16 +388,7 @@ fn revision(item: &ReadItem) -> NewRevision {
         content: item.content.clone(),
         image_alt: item.image_alt.clone(),
         categories: item.categories.clone(),
-        published_at: item.published.map(Timestamp::from),
+        published_at: published.filter(|at| floods::is_believed(*at, now)),
         updated_at: item.updated.map(Timestamp::from),
     }
-}
-
-/// A digest of what people read. Dates are no part of it: many sources move them at every poll.
-fn digest(text: &NewRevision) -> String {
-    hex(&format!("{}\n{}\n{}", text.title, text.summary, text.content))
-}
-
-fn hex(text: &str) -> String {
-    HEXLOWER.encode(&Sha256::digest(text.as_bytes())[..16])
 }

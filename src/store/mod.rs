@@ -18,6 +18,8 @@ mod editions;
 mod engine;
 mod error;
 mod followed;
+mod holds;
+mod identities;
 mod installation;
 mod limits;
 mod lists;
@@ -48,6 +50,8 @@ pub use editions::{
 };
 pub use engine::{DeliveryLock, Durability, ProcessLock};
 pub use error::StoreError;
+pub use holds::{HeldItem, HoldCause, HoldRow};
+pub use identities::{AnswerRow, KeyedItem};
 pub use installation::Marks;
 pub use lists::{CadenceRow, Carrying, ListRow};
 pub use messages::{
@@ -102,6 +106,8 @@ pub fn all_statements() -> Vec<(&'static str, Sql)> {
         audience::ALL,
         editions::ALL,
         followed::ALL,
+        holds::ALL,
+        identities::ALL,
         installation::ALL,
         limits::ALL,
         lists::ALL,

@@ -25,6 +25,7 @@ secret = "0123456789abcdef0123456789abcdef"
 [[source]]
 id = "news"
 url = "file:feed.xml"
+new_items_max = 1000
 
 [[list]]
 id = "residents"

@@ -16,6 +16,7 @@ mod explaining;
 mod feeds;
 mod fetching;
 mod histories;
+mod identity;
 mod importing;
 mod joining;
 mod kills;

@@ -53,3 +53,21 @@ fn a_replay_counts_what_each_poll_would_have_told() {
     let left: Vec<_> = std::fs::read_dir(place.path()).unwrap().collect();
     assert_eq!(left.len(), 1, "a replay leaves nothing behind");
 }
+
+/// Real histories, where they are at hand: what there truly was, each told once.
+#[test]
+fn real_histories_tell_each_item_once() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/replay");
+    let Ok(expected) = std::fs::read_to_string(folder.join("expected.jsonl")) else { return };
+    for line in expected.lines() {
+        let expected: Value = serde_json::from_str(line).unwrap();
+        let feed = expected["feed"].as_str().unwrap();
+        let replayed = replay(&folder.join(feed));
+        let number = |field: &str| replayed[field].as_u64().unwrap();
+        let bounds =
+            expected["items_min"].as_u64().unwrap()..=expected["items_max"].as_u64().unwrap();
+        assert_eq!(replayed["polls"], expected["snapshots"], "{feed}");
+        assert!(bounds.contains(&number("items")), "{feed}: {replayed}");
+        assert_eq!(number("told"), number("items") - number("baseline"), "{feed}: {replayed}");
+    }
+}

@@ -39,7 +39,7 @@ const PLACES: [(&[&str], &[&str], &str); 10] = [
     ),
     (
         &["json_each", "->>", "PRAGMA", "rowid", "BEGIN IMMEDIATE", "INSERT OR ", "AUTOINCREMENT"],
-        &["src/store/sqlite.rs", "src/store/outbox.rs"],
+        &["src/store/sqlite.rs", "src/store/outbox.rs", "src/store/identities.rs"],
         "statements are portable; what engines say differently stands side by side",
     ),
 ];

@@ -17,11 +17,14 @@ use cells::Digest;
 use target::{Table, Target};
 
 /// Every table, those that are referred to before those that refer to them.
-pub const TABLES: [&str; 31] = [
+pub const TABLES: [&str; 34] = [
     "installation",
     "source",
     "item",
     "revision",
+    "item_key",
+    "source_answer",
+    "hold",
     "item_match",
     "stream_head",
     "entry",

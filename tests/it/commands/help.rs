@@ -3,7 +3,7 @@
 use crate::program::Office;
 
 /// Every command but `demo`, as it is typed.
-const COMMANDS: [&str; 43] = [
+const COMMANDS: [&str; 47] = [
     "",
     "init",
     "check",
@@ -43,6 +43,10 @@ const COMMANDS: [&str; 43] = [
     "messages list",
     "messages resend",
     "messages drop",
+    "items",
+    "items held",
+    "items release",
+    "items drop",
     "editions",
     "editions archive",
     "move",

@@ -35,6 +35,7 @@ const TRACED: &[&str] = &[
     "RESEND_BY_NAME",
     "DROP_BY_NAME",
     "MARK_ARCHIVED",
+    "END_HOLD",
 ];
 
 /// Statements of the work that goes on by itself, and parts of what another one traces.
@@ -79,6 +80,13 @@ const UNTRACED: &[(&str, &[&str])] = &[
             "ADVANCE_HEAD",
             "INSERT_ENTRY",
             "INSERT_MATCH",
+            "GIVE_KEY",
+            "FORGET_OLDEST_KEYS",
+            "MOVE_ITEM",
+            "KEEP_DIGEST",
+            "KEEP_ANSWER",
+            "INSERT_HOLD",
+            "HOLD_ENTRY",
         ],
     ),
     (
@@ -136,6 +144,7 @@ const UNTRACED: &[(&str, &[&str])] = &[
             "FORGET_HITS_BEFORE",
         ],
     ),
+    ("part of releasing or dropping what is held, traced there", &["FORGET_HELD_ENTRIES"]),
     ("counting what has a limit; the counters are the record", &["HIT"]),
     (
         "messages are delivered: attempts are the record",
