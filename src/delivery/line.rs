@@ -135,9 +135,9 @@ impl Line {
         next().await
     }
 
-    /// Hands a message over, on a connection that is opened where there is none. One that has served
-    /// others may have been closed by the relay meanwhile, or be closed by it now (421): before MAIL
-    /// is answered that says nothing of the message, and it is handed over on a new one, once.
+    /// Hands a message over, on a connection that is opened where there is none. One that has
+    /// served others may have been closed by the relay meanwhile, or be closed by it now (421):
+    /// before MAIL is answered that says nothing of the message, which goes out on a new one, once.
     async fn converse<'a>(&'a self, open: &mut Option<Open<'a>>, job: &Job) -> Ended {
         let mut reused = open.is_some();
         loop {
