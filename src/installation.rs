@@ -332,7 +332,13 @@ impl Installation {
     /// Where the HTTP client cannot be set up.
     pub fn fetcher(&self) -> Result<Fetcher, FetchError> {
         let version = env!("CARGO_PKG_VERSION");
-        let agent = format!("Banditore/{version} (+{})", self.config.site.public_url);
-        Fetcher::new(&agent, FetchLimits::default())
+        let site = &self.config.site;
+        let contact = site.contact.as_ref().map_or_else(String::new, |at| format!("; {at}"));
+        let agent = format!("Banditore/{version} (+{}{contact})", site.public_url);
+        let fetcher = Fetcher::new(&agent, FetchLimits::default())?;
+        Ok(match &site.contact {
+            Some(contact) => fetcher.from_address(contact),
+            None => fetcher,
+        })
     }
 }

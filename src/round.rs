@@ -1,6 +1,7 @@
 //! One round of the work: poll what is due, plan what is due, deliver what is due. It joins the
 //! rooms and holds no rule of its own.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,25 +11,22 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{ConfigError, EVERY_SECONDS_DEFAULT, SourceSettings};
+use crate::config::{ConfigError, SourceSettings};
 use crate::delivery::smtp::{InvalidRelay, Relay, StageLimits};
 use crate::delivery::{Delivered, Delivery, DeliveryError, Run, Totals, Until};
 use crate::editions::PlanError;
 use crate::ingest::{
-    FETCH_SECONDS_MAX, FetchError, FetchRequest, Fetched, Fetcher, NewItem, ReadError, TakenIn,
-    Validators, read, take_in,
+    Answer, CLAIM_SECONDS, FeedHints, FetchError, FetchRequest, Fetched, Fetcher, NewItem, Notice,
+    PollError, ReadingKind, TakenIn, Validators, claim_due, expected, read, release, retry_at,
+    take_answer, take_failure, take_in,
 };
 use crate::installation::Installation;
 use crate::model::{SourceId, Timestamp};
-use crate::store::{EditionRow, EntryReason, SourceRow, StoreError, Tx};
+use crate::store::{EditionRow, EntryReason, PollRow, SourceRow, StoreError, Tx, host_of};
 use crate::topics::ItemText;
 
 /// How many sources are fetched at once.
 pub const SOURCES_AT_ONCE: usize = 8;
-/// How long a source is claimed by whoever polls it, in seconds: what a fetch takes at most, and
-/// time to read it and take it in.
-pub const CLAIM_SECONDS: i64 = FETCH_SECONDS_MAX.cast_signed() + 30;
-
 /// How often it is looked whether what others poll is in, in milliseconds.
 const OTHERS_LOOK_MS: u64 = 50;
 
@@ -47,6 +45,8 @@ pub struct Polled {
     pub error: Option<String>,
     /// What was repaired or left out.
     pub warnings: Vec<String>,
+    /// What the admins are to know of the source, said this once.
+    pub notice: Option<Notice>,
 }
 
 /// What a round came to.
@@ -101,23 +101,6 @@ pub enum RoundError {
     },
 }
 
-/// What one source could not give.
-#[derive(Debug, thiserror::Error)]
-enum SourceError {
-    #[error(transparent)]
-    Fetch(#[from] FetchError),
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    #[error("its address cannot be used: {0}")]
-    Address(#[from] url::ParseError),
-    #[error("its settings cannot be read: {0}")]
-    Settings(#[from] serde_json::Error),
-    #[error("it could not be read to its end")]
-    Broken(#[from] tokio::task::JoinError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 /// Polls every source that is due, and waits for those that somebody else polls: what is due is in
 /// when this ends. `only` one, due or not, claimed by somebody else or not.
 ///
@@ -165,79 +148,69 @@ pub async fn poll_due(
     stop: &CancellationToken,
     mut seen: impl FnMut(Polled),
 ) -> Result<(), RoundError> {
-    let mut under_way = FuturesUnordered::new();
+    // Claims and polls go on side by side: a claim that was waited for alone would wait for the
+    // turn to write of a poll that nobody lets go on.
+    let mut steps: FuturesUnordered<Pin<Box<dyn Future<Output = Step> + Send + '_>>> =
+        FuturesUnordered::new();
     let mut claimed: Vec<(SourceId, Timestamp)> = Vec::new();
+    let (mut polling, mut claiming, mut look) = (0, false, true);
     let mut failed = None;
     loop {
-        if failed.is_none() && !stop.is_cancelled() {
-            let room = SOURCES_AT_ONCE - under_way.len();
-            match claim(installation, room).await {
-                Ok((sources, until)) => {
-                    for source in sources {
-                        claimed.push((source.id.clone(), until));
-                        under_way.push(async move {
-                            let polled = poll_one(installation, fetcher, &source).await;
-                            (source.id, polled)
-                        });
-                    }
-                }
-                Err(error) => failed = Some(error),
-            }
+        let stopped = stop.is_cancelled();
+        if look && !claiming && failed.is_none() && !stopped && polling < SOURCES_AT_ONCE {
+            let (store, now) = (&installation.store, installation.clock.now());
+            let claim = claim_due(store, SOURCES_AT_ONCE - polling, now);
+            steps.push(Box::pin(async move { Step::Claimed(claim.await) }));
+            (claiming, look) = (true, false);
         }
-        let done = tokio::select! {
+        let step = tokio::select! {
             biased;
-            () = stop.cancelled() => None,
-            done = under_way.next() => done,
+            // A claim that was begun is waited for, so that it can be given back.
+            () = stop.cancelled(), if !claiming => None,
+            step = steps.next() => step,
         };
-        let Some((source, done)) = done else { break };
-        match done {
-            Ok(polled) => {
-                claimed.retain(|(id, _)| *id != source);
-                seen(polled);
+        match step {
+            None => break,
+            Some(Step::Claimed(Ok((sources, until)))) => {
+                claiming = false;
+                for source in sources {
+                    claimed.push((source.id.clone(), until));
+                    polling += 1;
+                    steps.push(Box::pin(async move {
+                        let polled = poll_one(installation, fetcher, &source).await;
+                        Step::Polled(source.id, polled.map(Box::new))
+                    }));
+                }
             }
-            Err(error) => failed = failed.or(Some(error)),
+            Some(Step::Claimed(Err(error))) => {
+                (claiming, failed) = (false, failed.or(Some(error)));
+            }
+            Some(Step::Polled(source, polled)) => {
+                (polling, look) = (polling - 1, true);
+                match polled {
+                    Ok(polled) => {
+                        claimed.retain(|(id, _)| *id != source);
+                        seen(*polled);
+                    }
+                    Err(error) => failed = failed.or(Some(error)),
+                }
+            }
         }
     }
-    drop(under_way);
+    drop(steps);
     if !claimed.is_empty() {
-        let released = release(installation, &claimed).await;
+        let released = release(&installation.store, &claimed).await;
         failed = failed.or(released.err());
     }
     failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
-/// Claims sources that are due, at most so many; gives them and until when they are claimed.
-async fn claim(
-    installation: &Installation,
-    room: usize,
-) -> Result<(Vec<SourceRow>, Timestamp), StoreError> {
-    let now = installation.clock.now();
-    let until = now.plus(CLAIM_SECONDS);
-    if room == 0 {
-        return Ok((Vec::new(), until));
-    }
-    // Nearly always nothing is due: that is seen without waiting for those who write.
-    let next = installation.store.read().await?.next_poll(now).await?;
-    if next.is_none_or(|next| next > now) {
-        return Ok((Vec::new(), until));
-    }
-    let mut tx = installation.store.write().await?;
-    let room = i64::try_from(room).unwrap_or(i64::MAX);
-    let sources = tx.claim_sources(now, until, room).await?;
-    tx.commit().await?;
-    Ok((sources, until))
-}
-
-/// Gives back what was claimed and not polled.
-async fn release(
-    installation: &Installation,
-    claimed: &[(SourceId, Timestamp)],
-) -> Result<(), StoreError> {
-    let mut tx = installation.store.write().await?;
-    for (source, until) in claimed {
-        tx.release_source(source, *until).await?;
-    }
-    tx.commit().await
+/// What is done while sources are polled.
+enum Step {
+    /// Sources were claimed, until an instant.
+    Claimed(Result<(Vec<SourceRow>, Timestamp), StoreError>),
+    /// One was polled.
+    Polled(SourceId, Result<Box<Polled>, StoreError>),
 }
 
 async fn poll_one(
@@ -252,6 +225,7 @@ async fn poll_one(
         revised: 0,
         error: None,
         warnings: Vec::new(),
+        notice: None,
     };
     match try_poll(installation, fetcher, source, &mut polled).await {
         Ok(taken) => {
@@ -259,20 +233,36 @@ async fn poll_one(
             polled.baseline = taken.baseline;
             polled.revised = taken.revised.len();
         }
-        Err(SourceError::Store(error)) => return Err(error),
+        Err(PollError::Store(error)) => return Err(error),
         Err(error) => {
-            let now = installation.clock.now();
-            let text = error.to_string();
-            let mut tx = installation.store.write().await?;
-            if let Some(source) = still(&mut tx, source).await? {
-                let next = next_poll(&source, now, source.failures + 1);
-                tx.record_poll_failure(&source.id, now, next, &text).await?;
-                tx.commit().await?;
-            }
-            polled.error = Some(text);
+            polled.notice = failed(installation, source, &error).await?;
+            polled.error = Some(error.to_string());
         }
     }
+    if let Some(notice) = polled.notice {
+        let cause = polled.error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
+        tracing::warn!("source {} {}{cause}", source.id, notice.words());
+    }
     Ok(polled)
+}
+
+/// Records a poll that failed. A server that asks for time is left alone by all sources there.
+async fn failed(
+    installation: &Installation,
+    source: &SourceRow,
+    error: &PollError,
+) -> Result<Option<Notice>, StoreError> {
+    let now = installation.clock.now();
+    let mut tx = installation.store.write().await?;
+    let Some(held) = still(&mut tx, source).await? else { return Ok(None) };
+    let notice = take_failure(&mut tx, &held, error, now).await?;
+    tx.commit().await?;
+    if let (Some(until), Some(host)) = (retry_at(error, now), host_of(source.address())) {
+        let mut tx = installation.store.write().await?;
+        tx.postpone_host(&host, until).await?;
+        tx.commit().await?;
+    }
+    Ok(notice)
 }
 
 async fn try_poll(
@@ -280,40 +270,57 @@ async fn try_poll(
     fetcher: &Fetcher,
     source: &SourceRow,
     polled: &mut Polled,
-) -> Result<TakenIn, SourceError> {
+) -> Result<TakenIn, PollError> {
     let settings: SourceSettings = serde_json::from_str(&source.settings_json)?;
     let request = FetchRequest {
-        url: source.url.parse()?,
+        url: source.address().parse()?,
         etag: source.etag.clone(),
         last_modified: source.last_modified.clone(),
+        validated: source.validated_url.as_deref().and_then(|url| url.parse().ok()),
         allow_private_network: settings.allow_private_network,
         allow_file: source.from_file,
     };
     let fetched = fetcher.fetch(&request).await?;
     let now = installation.clock.now();
+    let mut answer = Answer::of(&fetched);
+    let known = answer.is_known(source);
     let (bytes, content_type, base, validators) = match fetched {
-        Fetched::Body { bytes, content_type, base, etag, last_modified, .. } => {
+        Fetched::Body { bytes, content_type, base, etag, last_modified, .. } if !known => {
             (bytes, content_type, base, Validators { etag, last_modified })
         }
-        Fetched::NotModified { etag, last_modified } => {
+        Fetched::Body { etag, last_modified, .. } => {
+            let validators = Validators { etag, last_modified };
+            polled.notice = unchanged(installation, source, &answer, &validators).await?;
+            return Ok(TakenIn::default());
+        }
+        Fetched::NotModified { etag, last_modified, .. } => {
             let etag = etag.or_else(|| source.etag.clone());
             let last_modified = last_modified.or_else(|| source.last_modified.clone());
-            not_modified(installation, source, &Validators { etag, last_modified }).await?;
+            let validators = Validators { etag, last_modified };
+            polled.notice = unchanged(installation, source, &answer, &validators).await?;
             return Ok(TakenIn::default());
         }
     };
     let zone = installation.config.site.timezone;
     // Reading is work for a processor: other sources' answers shall not wait for it.
-    let reading = tokio::task::spawn_blocking(move || {
+    let (reading, hints) = tokio::task::spawn_blocking(move || {
         let SourceSettings { kind, page, .. } = settings;
-        read(&bytes, content_type.as_deref(), &base, kind, &page, zone, now)
+        let read = read(&bytes, content_type.as_deref(), &base, kind, &page, zone, now);
+        let is_rss = read.as_ref().is_ok_and(|reading| reading.kind == ReadingKind::Rss);
+        (read, if is_rss { FeedHints::of(&bytes) } else { FeedHints::default() })
     })
-    .await??;
+    .await?;
+    let reading = expected(source, reading)?;
+    answer.hints = Some(hints);
+    answer.read_as = Some(reading.kind);
+    answer.site_link.clone_from(&reading.link);
     polled.warnings.clone_from(&reading.warnings);
     let mut tx = installation.store.write().await?;
     let Some(source) = still(&mut tx, source).await? else { return Ok(TakenIn::default()) };
-    let next = next_poll(&source, now, 0);
-    let taken = take_in(&mut tx, &source, &reading, &validators, now, next).await?;
+    // When it is due next is said with the rest of the answer.
+    let taken = take_in(&mut tx, &source, &reading, &validators, now, now).await?;
+    let changed = taken.baseline + taken.new.len() + taken.revised.len() > 0;
+    polled.notice = take_answer(&mut tx, &source, &answer, changed, now).await?;
     tell(&mut tx, installation, &source, &taken, now).await?;
     tx.commit().await?;
     Ok(taken)
@@ -324,21 +331,23 @@ async fn try_poll(
 /// fetched: then the answer is another's.
 async fn still(tx: &mut Tx<'_>, fetched: &SourceRow) -> Result<Option<SourceRow>, StoreError> {
     let source = tx.lock_source(&fetched.id).await?;
-    Ok(source.filter(|source| source.url == fetched.url))
+    Ok(source.filter(|source| source.url == fetched.url && source.address() == fetched.address()))
 }
 
-async fn not_modified(
+/// Records an answer that says, or is, what was taken in before.
+async fn unchanged(
     installation: &Installation,
     source: &SourceRow,
+    answer: &Answer,
     validators: &Validators,
-) -> Result<(), StoreError> {
+) -> Result<Option<Notice>, StoreError> {
     let now = installation.clock.now();
     let mut tx = installation.store.write().await?;
-    let Some(source) = still(&mut tx, source).await? else { return Ok(()) };
-    tx.record_poll(&crate::store::PollRow {
+    let Some(source) = still(&mut tx, source).await? else { return Ok(None) };
+    tx.record_poll(&PollRow {
         source: &source.id,
         now,
-        next: next_poll(&source, now, 0),
+        next: now,
         etag: validators.etag.as_deref(),
         last_modified: validators.last_modified.as_deref(),
         title: None,
@@ -346,7 +355,9 @@ async fn not_modified(
         baseline: false,
     })
     .await?;
-    tx.commit().await
+    let notice = take_answer(&mut tx, &source, answer, false, now).await?;
+    tx.commit().await?;
+    Ok(notice)
 }
 
 /// Matches what was taken in, and puts what is new into the stream, last of all in the transaction.
@@ -373,15 +384,6 @@ async fn tell(
     let entries: Vec<(i64, i64, SourceId)> =
         taken.new.iter().map(|item| (item.id, 1, source.id.clone())).collect();
     tx.append_entries(&entries, EntryReason::New, now).await
-}
-
-/// When a source is due again: after its interval, doubled by each failure up to a day.
-fn next_poll(source: &SourceRow, now: Timestamp, failures: i64) -> Timestamp {
-    const FAILING_SECONDS_MAX: i64 = 24 * 3600;
-    let settings: Option<SourceSettings> = serde_json::from_str(&source.settings_json).ok();
-    let every = settings.map_or(EVERY_SECONDS_DEFAULT, |settings| settings.every_seconds);
-    let doublings = u32::try_from(failures).unwrap_or(0).min(16);
-    now.plus((every << doublings).min(FAILING_SECONDS_MAX.max(every)))
 }
 
 /// When the next source is due.

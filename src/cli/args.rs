@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use clap::{Parser, Subcommand};
 
+pub use super::source_args::{Added, Source};
 use crate::daemon::Part;
-use crate::ingest::SourceKind;
 use crate::model::{CadenceId, ListId, SourceId, Timestamp};
 use crate::store::MessageState;
 
@@ -42,7 +42,7 @@ pub enum Command {
     Once(Json),
     /// Do all of it on and on, and serve the pages, until SIGTERM
     Serve(Serve),
-    /// Look at sources: try one, list, add, remove, poll
+    /// Look at sources: try one, list, add, remove, poll, import, export
     #[command(subcommand)]
     Source(Source),
     /// Look at topics, and at what the rules find in a text
@@ -125,62 +125,6 @@ pub struct Serve {
     /// Only these parts, with commas between: ingest, editions, delivery, web
     #[arg(long, value_name = "PARTS", value_delimiter = ',')]
     pub only: Vec<Part>,
-}
-
-/// `source …`
-#[derive(Debug, Subcommand)]
-pub enum Source {
-    /// Read a file or an address and show what is found
-    Test {
-        /// A file, or an http, https or file: address
-        #[arg(value_name = "FILE|URL")]
-        target: String,
-        /// How to read it: auto, feed or page
-        #[arg(long, value_parser = kind)]
-        kind: Option<SourceKind>,
-        /// Read it as this source of the configuration is read
-        #[arg(long, value_name = "ID")]
-        source: Option<SourceId>,
-        /// Print one JSON document
-        #[arg(long)]
-        json: bool,
-    },
-    /// List the sources and how they are
-    List(Json),
-    /// Add a source to the database
-    Add {
-        /// Its id
-        id: SourceId,
-        /// Its http or https address
-        url: String,
-        /// How to read it: auto, feed or page
-        #[arg(long, value_parser = kind)]
-        kind: Option<SourceKind>,
-        /// Allow an address that is not public
-        #[arg(long)]
-        allow_private_network: bool,
-    },
-    /// End the polling of a source that was added
-    Remove {
-        /// Its id
-        id: SourceId,
-    },
-    /// Play stored answers of a source, each a poll, and count what would have been told
-    Replay {
-        /// A folder with one file for each answer, in the order of their names
-        folder: PathBuf,
-        /// Print one JSON document
-        #[arg(long)]
-        json: bool,
-    },
-    /// Poll a source now, or all that are due
-    Poll {
-        /// Its id
-        id: Option<SourceId>,
-        /// Print one JSON document
-        #[arg(long)]
-        json: bool,
-    },
 }
 
 /// `topics …`
@@ -483,13 +427,4 @@ fn time(text: &str) -> Result<Timestamp, String> {
     chrono::DateTime::parse_from_rfc3339(text)
         .map(Timestamp::from)
         .map_err(|error| format!("{error}; write it as 2026-11-25T07:00:00+01:00"))
-}
-
-fn kind(text: &str) -> Result<SourceKind, String> {
-    match text {
-        "auto" => Ok(SourceKind::Auto),
-        "feed" => Ok(SourceKind::Feed),
-        "page" => Ok(SourceKind::Page),
-        _ => Err("the kinds are auto, feed and page".to_owned()),
-    }
 }

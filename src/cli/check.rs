@@ -102,9 +102,24 @@ async fn database(config: &Config) -> Result<String, CliError> {
     }
     let store = Store::open(url, config.delivery.durability).await?;
     let checked = looked_at(&store, config).await;
+    let troubled = match &checked {
+        Ok(()) => troubled(&store).await,
+        Err(_) => Ok(String::new()),
+    };
     store.close().await;
     checked?;
-    Ok("reachable, and of this version".to_owned())
+    Ok(format!("reachable, and of this version{}", troubled?))
+}
+
+/// The sources that are bad, to be looked at; that a publisher's site is down is no fault here.
+async fn troubled(store: &Store) -> Result<String, StoreError> {
+    let sources = store.read().await?.sources_in_trouble().await?;
+    if sources.is_empty() {
+        return Ok(String::new());
+    }
+    let named: Vec<&str> = sources.iter().map(|source| source.id.as_str()).collect();
+    let named = named.join(", ");
+    Ok(format!("; without news for some time: {named} (`banditore source list` says why)"))
 }
 
 /// Whether an open database is of this version and was made with this secret.

@@ -5,13 +5,12 @@ use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::json;
 use url::Url;
 
-use super::output::{print, print_json, table};
-use super::{CliError, Context, args, replay};
+use super::output::{print, print_json};
+use super::{CliError, Context, args, opml, replay, source_list};
 use crate::clock::Clock;
-use crate::config::{Config, EVERY_SECONDS_DEFAULT, SourceSettings};
+use crate::config::{Config, SourceSettings};
 use crate::ingest::{
     FetchLimits, FetchRequest, Fetched, Fetcher, PageSelectors, Reading, SourceKind, end_source,
     keep_source, read,
@@ -27,10 +26,12 @@ pub async fn run(context: &Context, command: args::Source) -> Result<ExitCode, C
         args::Source::Test { target, kind, source, json } => {
             test(context, &target, kind, source.as_ref(), json).await
         }
-        args::Source::List(args) => list(context, args.json).await,
-        args::Source::Add { id, url, kind, allow_private_network } => {
-            add(context, &id, &url, kind, allow_private_network).await
+        args::Source::List(args) => source_list::run(context, args.json).await,
+        args::Source::Add { id, added } => add(context, &id, added).await,
+        args::Source::Import { file, dry_run, json } => {
+            opml::import(context, &file, dry_run, json).await
         }
+        args::Source::Export { out } => opml::export(context, out.as_deref()).await,
         args::Source::Remove { id } => remove(context, &id).await,
         args::Source::Replay { folder, json } => replay::run(context, &folder, json).await,
         args::Source::Poll { id, json } => poll(context, id.as_ref(), json).await,
@@ -189,55 +190,10 @@ fn describe(tested: &Tested<'_>) -> String {
     text
 }
 
-async fn list(context: &Context, json: bool) -> Result<ExitCode, CliError> {
-    let installation = context.open_to_look().await?;
-    let zone = installation.config.site.timezone;
-    let mut tx = installation.store.read().await?;
-    let mut rows = Vec::new();
-    let mut documents = Vec::new();
-    for source in tx.sources().await? {
-        let items = tx.count_items(&source.id).await?;
-        let time = |time: Option<crate::model::Timestamp>| time.map(|at| at.rfc3339(zone));
-        documents.push(json!({
-            "id": source.id,
-            "url": source.url,
-            "title": source.title,
-            "from_file": source.from_file,
-            "items": items,
-            "baseline": time(source.baseline_at),
-            "last_poll": time(source.polled_at),
-            "last_success": time(source.succeeded_at),
-            "last_change": time(source.changed_at),
-            "next_poll": time(Some(source.next_poll_at).filter(|next| next.0 > 0)),
-            "failures": source.failures,
-            "last_error": source.last_error,
-        }));
-        rows.push(vec![
-            source.id.to_string(),
-            items.to_string(),
-            time(source.succeeded_at).unwrap_or_else(|| "never".to_owned()),
-            source.failures.to_string(),
-            source.last_error.unwrap_or(source.url),
-        ]);
-    }
-    if json {
-        print_json(&documents)?;
-    } else {
-        let header = ["source", "items", "last success", "failures", "address or last error"];
-        print(&table(&header, &rows))?;
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn add(
-    context: &Context,
-    id: &SourceId,
-    url: &str,
-    kind: Option<SourceKind>,
-    allow_private_network: bool,
-) -> Result<ExitCode, CliError> {
+async fn add(context: &Context, id: &SourceId, added: args::Added) -> Result<ExitCode, CliError> {
     let installation = context.open().await?;
-    let parsed = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let args::Added { url, kind, every, allow_private_network } = added;
+    let parsed = Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     let url = parsed.ok_or_else(|| {
         let hint = "write it with https:// or http://; files stand in the configuration alone";
         CliError::usage(format!("{url} is no web address"), hint)
@@ -249,16 +205,20 @@ async fn add(
     }
     let settings = SourceSettings {
         kind: kind.unwrap_or_default(),
-        every_seconds: EVERY_SECONDS_DEFAULT,
+        every_seconds: every,
         allow_private_network,
-        page: PageSelectors::default(),
+        ..SourceSettings::default()
     };
-    let settings = serde_json::to_string(&settings)
-        .map_err(|error| CliError::failed(error.to_string(), ""))?;
+    let settings = settings_json(&settings)?;
     keep_source(&mut tx, id, &url, &settings, false, installation.clock.now()).await?;
     tx.commit().await?;
     print(&format!("source {id} is polled from now on\n"))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Settings as the database keeps them.
+pub(super) fn settings_json(settings: &SourceSettings) -> Result<String, CliError> {
+    serde_json::to_string(settings).map_err(|error| CliError::failed(error.to_string(), ""))
 }
 
 async fn remove(context: &Context, id: &SourceId) -> Result<ExitCode, CliError> {

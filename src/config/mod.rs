@@ -31,8 +31,6 @@ pub const DEFAULT_FILES: [&str; 2] = ["banditore.toml", "/etc/banditore/banditor
 pub const ENVIRONMENT_PREFIX: &str = "BANDITORE__";
 /// The shortest secret accepted, in octets.
 pub const SECRET_OCTETS_MIN: usize = 32;
-/// The interval between two polls of a source that names none.
-pub const EVERY_SECONDS_DEFAULT: i64 = 900;
 /// The shortest and longest interval between two polls of a source.
 pub const EVERY_SECONDS: std::ops::RangeInclusive<i64> = 60..=7 * 24 * 3600;
 /// How long a worker that says nothing is taken to be alive, where the file does not say.
@@ -72,6 +70,8 @@ pub struct Site {
     pub name: String,
     /// Where its pages are, without a slash at the end.
     pub public_url: String,
+    /// Where a publisher can write to who asks for their pages.
+    pub contact: Option<String>,
     /// The language of what has no language of its own.
     pub locale: Language,
     /// The zone of every calendar question.
@@ -154,13 +154,15 @@ pub struct Source {
     pub settings: SourceSettings,
 }
 
-/// How a source is read; kept with it in the database.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// How a source is read; kept with it in the database. What an older version did not write is as it
+/// is by default.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SourceSettings {
     /// Feed or page.
     pub kind: SourceKind,
-    /// Seconds from one poll to the next.
-    pub every_seconds: i64,
+    /// Seconds from one poll to the next; none where they follow how often the source changes.
+    pub every_seconds: Option<i64>,
     /// Whether an address that is not public may be asked.
     pub allow_private_network: bool,
     /// Selectors, for a page.
@@ -274,7 +276,7 @@ fn environment(file: &Path) -> Result<Vec<(String, String)>, ConfigError> {
 }
 
 /// Reads a duration such as `15m`, `2h`, `90s`, `1d`; gives seconds, where they are within bounds.
-fn parse_seconds(text: &str, bounds: &std::ops::RangeInclusive<i64>) -> Option<i64> {
+pub(crate) fn parse_seconds(text: &str, bounds: &std::ops::RangeInclusive<i64>) -> Option<i64> {
     let unit = text.chars().last()?;
     let number: u32 = text.strip_suffix(unit)?.parse().ok()?;
     let seconds = match unit {

@@ -7,10 +7,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::reader::Reader;
-use super::{
-    Config, ConfigError, ENVIRONMENT_PREFIX, EVERY_SECONDS_DEFAULT, InDoubt, LEASE_SECONDS_DEFAULT,
-    Tls,
-};
+use super::{Config, ConfigError, ENVIRONMENT_PREFIX, InDoubt, LEASE_SECONDS_DEFAULT, Tls};
 use crate::ingest::{PageSelectors, SourceKind};
 use crate::store::Durability;
 
@@ -41,6 +38,7 @@ pub(super) struct RawConfig {
 pub(super) struct RawSite {
     pub name: String,
     pub public_url: String,
+    pub contact: Option<String>,
     #[serde(default = "default_locale")]
     pub locale: String,
     #[serde(default = "default_timezone")]
@@ -135,8 +133,7 @@ pub(super) struct RawSource {
     pub url: String,
     #[serde(default)]
     pub kind: SourceKind,
-    #[serde(default = "default_every")]
-    pub every: String,
+    pub every: Option<String>,
     #[serde(default)]
     pub allow_private_network: bool,
     #[serde(default)]
@@ -177,10 +174,6 @@ fn default_timezone() -> String {
     "Europe/Rome".to_owned()
 }
 
-fn default_every() -> String {
-    format!("{EVERY_SECONDS_DEFAULT}s")
-}
-
 fn default_connections() -> u32 {
     10
 }
@@ -218,7 +211,7 @@ pub(super) fn parse(
 /// Puts the value of an environment variable where its name says. Digits are a number and `true`
 /// and `false` a flag, but for the keys that hold texts of any form.
 fn put(table: &mut Table, variable: &str, value: &str, file: &Path) -> Result<(), ConfigError> {
-    const TEXTS: [&str; 5] = ["secret", "password", "username", "name", "host"];
+    const TEXTS: [&str; 6] = ["contact", "secret", "password", "username", "name", "host"];
     let path = variable.trim_start_matches(ENVIRONMENT_PREFIX).to_ascii_lowercase();
     let invalid = |what: &str| ConfigError::Invalid {
         file: file.to_owned(),

@@ -118,7 +118,18 @@ impl<'a> Reader<'a> {
                         `banditore init` makes some";
             self.invalid("site.secret", "…", what, hint)
         })?;
-        Ok(Site { name: raw.name, public_url: url, locale, timezone, secret })
+        let contact = raw.contact.map(|contact| self.contact(contact)).transpose()?;
+        Ok(Site { name: raw.name, public_url: url, contact, locale, timezone, secret })
+    }
+
+    /// An address that is said to publishers in every request: a line of ASCII.
+    fn contact(&self, text: String) -> Result<String, ConfigError> {
+        let known = text.parse::<Mailbox>().is_ok_and(|mailbox| mailbox.to_string() == text);
+        if known && text.is_ascii() {
+            return Ok(text);
+        }
+        let hint = "write it as \"web@comune.example.it\", without a name";
+        Err(self.invalid("site.contact", &text, "this is no mail address", hint))
     }
 
     /// A text that may stand in the file or in a file of its own.
@@ -229,10 +240,13 @@ impl<'a> Reader<'a> {
             let hint = "small letters, digits and hyphens, such as \"comune-news\"";
             self.invalid("source.id", &raw.id, cause, hint)
         })?;
-        let every_seconds = parse_seconds(&raw.every, &EVERY_SECONDS).ok_or_else(|| {
-            let what = format!("from {} s to 7 days", EVERY_SECONDS.start());
-            self.invalid("source.every", &raw.every, what, "write it as \"15m\", \"2h\" or \"1d\"")
-        })?;
+        let every_seconds = raw.every.map(|every| {
+            parse_seconds(&every, &EVERY_SECONDS).ok_or_else(|| {
+                let what = format!("from {} s to 7 days", EVERY_SECONDS.start());
+                self.invalid("source.every", &every, what, "write it as \"15m\", \"2h\" or \"1d\"")
+            })
+        });
+        let every_seconds = every_seconds.transpose()?;
         Ok(Source {
             id,
             url: self.source_url(&raw.url)?,

@@ -32,7 +32,8 @@ impl Sums {
         self.new += poll.new;
         if let Some(error) = &poll.error {
             self.failed += 1;
-            tracing::warn!("source {}: {error}", poll.source);
+            // Said to the admins once, when the source turns bad; here for who looks closer.
+            tracing::debug!("source {}: {error}", poll.source);
         }
     }
 

@@ -3,6 +3,7 @@
 //! The way of an answer: [`Fetcher::fetch`] gets octets within bounds, from public addresses only;
 //! [`read()`] tells a feed from a page and makes a [`Reading`] of it, items with clean text.
 //!
+//! - `claims` says which sources this process polls.
 //! - `fetch` dials, follows redirects, and knows which addresses are public.
 //! - `charset` makes text of octets.
 //! - `repair`, with `markup` and `vocabulary`, mends a feed's text; `feed` reads it by feed-rs.
@@ -11,7 +12,10 @@
 //! - [`clean`] and `html` are the door for everything that is text: what comes out of here has no
 //!   script, loads nothing, and fits on a line where it is a title.
 //!
+//! - `hints` and `schedule` say when a source is asked again; `health` how it is, and what the
+//!   admins are told of it.
 //! - [`take_in()`] writes what was read: which items are new, which were changed.
+//! - `opml` reads and writes lists of sources as other readers have them.
 //! - [`keep_source`] and [`end_source`] say which sources are polled.
 //!
 //! Reading is a function of octets and time. It keeps nothing, asks nobody, and touches neither
@@ -20,15 +24,20 @@
 //! item is about or whom it is told.
 
 mod charset;
+mod claims;
 pub mod clean;
 mod dates;
 mod feed;
 mod fetch;
+mod health;
+mod hints;
 mod html;
 mod markup;
+mod opml;
 mod page;
 mod read;
 mod repair;
+mod schedule;
 mod sources;
 mod take_in;
 mod vocabulary;
@@ -36,18 +45,33 @@ mod vocabulary;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use claims::{CLAIM_SECONDS, claim_due, release};
 pub use dates::{
     DATE_SEARCH_CHARS_MAX, DATE_TEXT_CHARS_MAX, YEARLESS_AHEAD_DAYS_MAX, date_of, is_date,
     parse_date,
 };
 pub use feed::{CATEGORIES_MAX, CATEGORY_CHARS_MAX, ID_CHARS_MAX};
 pub use fetch::{
-    BODY_BYTES_MAX, CONNECT_SECONDS_MAX, FETCH_SECONDS_MAX, FetchError, FetchLimits, FetchRequest,
-    Fetched, Fetcher, REDIRECTS_MAX, RetryAfter, is_public,
+    BODY_BYTES_MAX, BODY_SECONDS_MAX, CONNECT_SECONDS_MAX, Dialling, FETCH_SECONDS_MAX, FetchError,
+    FetchLimits, FetchRequest, FetchStage, Fetched, Fetcher, HEAD_SECONDS_MAX, HOST_SPACING_MS,
+    REDIRECTS_MAX, RetryAfter, WIRE_BYTES_MAX, is_public,
 };
+pub use health::{
+    ADOPTED_FAILURES_MAX, Answer, BAD_AFTER_SECONDS, BAD_FAILURES_MIN, MOVE_HELD_DAYS, Notice,
+    PollError, expected, retry_at, take_answer, take_failure,
+};
+pub use hints::FeedHints;
 pub use html::{HTML_DEPTH_MAX, HTML_ELEMENTS_MAX, HTML_TAGS_MAX, HtmlTooMuch};
+pub use opml::{
+    OPML_BYTES_MAX, OPML_CHARS_MAX, OPML_DEPTH_MAX, OPML_SOURCES_MAX, OpmlError, Outline,
+    read_opml, write_opml,
+};
 pub use read::{ITEMS_MAX, ReadError, WARNINGS_MAX, read};
 pub use repair::XML_DEPTH_MAX;
+pub use schedule::{
+    ADAPTED_SECONDS_MAX, ADAPTED_SECONDS_MIN, Due, FAILING_SECONDS_MAX, HINTED_SECONDS_MAX,
+    JITTER_PERCENT_MAX, QUIET_FRACTION, RETRY_AFTER_SECONDS_MAX, SKIPPED_SECONDS_MAX,
+};
 pub use sources::{end_source, keep_source};
 pub use take_in::{NewItem, TakenIn, Validators, take_in};
 
@@ -92,6 +116,18 @@ pub enum ReadingKind {
     Json,
     /// An HTML page.
     Page,
+}
+
+impl ReadingKind {
+    /// The word in the database and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rss => "rss",
+            Self::Atom => "atom",
+            Self::Json => "json",
+            Self::Page => "page",
+        }
+    }
 }
 
 /// What one answer of a source says.

@@ -36,7 +36,7 @@ impl TracedSource {
 }
 
 /// An address without what may be secret in it.
-fn masked(text: &str) -> String {
+pub(super) fn masked(text: &str) -> String {
     let Ok(mut url) = Url::parse(text) else { return MASKED.to_owned() };
     if !url.username().is_empty() || url.password().is_some() {
         // Neither fails where there was one to be replaced.
@@ -66,7 +66,7 @@ pub async fn keep_source(
     from_file: bool,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let before = tx.sources().await?.into_iter().find(|source| source.id == *id);
+    let before = tx.lock_source(id).await?;
     tx.upsert_source(id, url.as_str(), settings_json, from_file).await?;
     let same = |held: &SourceRow| {
         held.url == url.as_str() && TracedSource::of(held).settings == settings(settings_json)

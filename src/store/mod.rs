@@ -28,6 +28,7 @@ mod moving;
 mod notices;
 mod outbox;
 mod pins;
+mod polls;
 mod postgres;
 mod rehearsing;
 mod sign_ups;
@@ -58,9 +59,10 @@ pub use moving::{MoveError, MoveProgress, Moved, MovedTable, TABLES};
 pub use notices::{NewNotice, NoticeKind, NoticeMessage, NoticeRow};
 pub use outbox::{DOUBTS_OF_DIGEST_MAX, DOUBTS_OF_NOTICE_MAX};
 pub use pins::Slice;
+pub use polls::{AnswerRow, PollRow, TroubleRow};
 pub use postgres::without_password as shown_address;
 pub use sign_ups::{Agreement, ConsentText, NewSignUp, SignUpRow};
-pub use sources::{ItemRow, NewRevision, PollRow, SourceRow};
+pub use sources::{ItemRow, NewRevision, SourceRow, host_of};
 pub use stream::{EntryReason, EntryRow};
 pub use trace::{Actor, ActorKind, Subject as TraceSubject, TraceRow};
 pub use value::Row;
@@ -115,6 +117,7 @@ pub fn all_statements() -> Vec<(&'static str, Sql)> {
         notices::ALL,
         outbox::ALL,
         pins::ALL,
+        polls::ALL,
         sign_ups::ALL,
         sources::ALL,
         stream::ALL,

@@ -6,49 +6,30 @@ use super::value::{Row, json, values};
 use super::{Bell, StoreError, Tx, statements};
 
 statements! {
-    UPSERT_SOURCE = "INSERT INTO source (id, url, settings_json, from_file, next_poll_at)
-        VALUES ($1, $2, $3, $4, 0)
+    UPSERT_SOURCE = "INSERT INTO source (id, url, settings_json, from_file, next_poll_at, host)
+        VALUES ($1, $2, $3, $4, 0, $5)
         ON CONFLICT (id) DO UPDATE SET url = excluded.url, settings_json = excluded.settings_json,
             from_file = excluded.from_file, removed_at = NULL,
+            gone_at = CASE WHEN source.removed_at IS NULL THEN source.gone_at END,
             baseline_at = CASE WHEN source.url = excluded.url AND source.removed_at IS NULL
                 THEN source.baseline_at END,
-            next_poll_at = CASE WHEN source.url = excluded.url THEN source.next_poll_at
-                ELSE excluded.next_poll_at END,
-            etag = CASE WHEN source.url = excluded.url THEN source.etag END,
-            last_modified = CASE WHEN source.url = excluded.url THEN source.last_modified END,
+            next_poll_at = CASE WHEN source.url = excluded.url
+                    AND source.settings_json = excluded.settings_json
+                THEN source.next_poll_at ELSE excluded.next_poll_at END,
             claimed_until = CASE WHEN source.url = excluded.url THEN source.claimed_until END";
+    FORGET_ANSWER = "UPDATE source SET etag = NULL, last_modified = NULL, validated_url = NULL,
+            body_digest = NULL, read_as = NULL, hints_json = NULL
+        WHERE id = $1";
+    FORGET_ADDRESS = "UPDATE source SET site_link = NULL, moved_to = NULL, moved_since = NULL,
+            adopted_url = NULL, host = $2, failures = 0, last_error = NULL, last_hint = NULL,
+            failing_since = NULL, bad_since = NULL, gone_at = NULL
+        WHERE id = $1";
+    TITLE_SOURCE = "UPDATE source SET title = coalesce(title, $2) WHERE id = $1";
     REMOVE_SOURCE = "UPDATE source SET removed_at = $2 WHERE id = $1 AND removed_at IS NULL";
     SOURCES = "SELECT * FROM source WHERE removed_at IS NULL ORDER BY id";
     SOURCE = "SELECT * FROM source WHERE id = $1";
     LOCK_SOURCE = "SELECT * FROM source WHERE id = $1 AND removed_at IS NULL"
         + { postgres: "FOR UPDATE" };
-    CLAIM_SOURCES = {
-        sqlite: "UPDATE source SET claimed_until = $2 WHERE id IN (SELECT id FROM source
-                WHERE removed_at IS NULL AND next_poll_at <= $1
-                    AND (claimed_until IS NULL OR claimed_until <= $1)
-                ORDER BY next_poll_at, id LIMIT $3)
-            RETURNING *",
-        postgres: "UPDATE source SET claimed_until = $2 WHERE id IN (SELECT id FROM source
-                WHERE removed_at IS NULL AND next_poll_at <= $1
-                    AND (claimed_until IS NULL OR claimed_until <= $1)
-                ORDER BY next_poll_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
-            RETURNING *"
-    };
-    RELEASE_SOURCE = "UPDATE source SET claimed_until = NULL WHERE id = $1 AND claimed_until = $2";
-    RELEASE_SOURCES = "UPDATE source SET claimed_until = NULL WHERE claimed_until IS NOT NULL";
-    BEING_POLLED = "SELECT count(*) AS n FROM source
-        WHERE removed_at IS NULL AND next_poll_at <= $1 AND claimed_until > $1";
-    NEXT_POLL = "SELECT min(CASE WHEN claimed_until > $1 AND claimed_until > next_poll_at
-                THEN claimed_until ELSE next_poll_at END) AS at
-        FROM source WHERE removed_at IS NULL";
-    POLLED = "UPDATE source SET polled_at = $2, succeeded_at = $2, next_poll_at = $3, etag = $4,
-            last_modified = $5, failures = 0, last_error = NULL, claimed_until = NULL,
-            title = coalesce($8, title),
-            changed_at = CASE WHEN $6 = 1 THEN $2 ELSE changed_at END,
-            baseline_at = CASE WHEN $7 = 1 THEN coalesce(baseline_at, $2) ELSE baseline_at END
-        WHERE id = $1";
-    POLL_FAILED = "UPDATE source SET polled_at = $2, next_poll_at = $3, failures = failures + 1,
-            last_error = $4, claimed_until = NULL WHERE id = $1";
     ITEM_BY_IDENTITY = "SELECT * FROM item WHERE source_id = $1 AND identity = $2";
     ITEM = "SELECT * FROM item WHERE id = $1";
     ITEMS_BY_LINK = "SELECT * FROM item WHERE link = $1 ORDER BY id";
@@ -94,27 +75,32 @@ pub struct SourceRow {
     pub failures: i64,
     /// Why the last of them did.
     pub last_error: Option<String>,
-}
-
-/// A poll that went well.
-#[derive(Clone, Debug)]
-pub struct PollRow<'a> {
-    /// Of which source.
-    pub source: &'a SourceId,
-    /// When.
-    pub now: Timestamp,
-    /// When the next is due.
-    pub next: Timestamp,
-    /// The answer's entity tag.
-    pub etag: Option<&'a str>,
-    /// The answer's date.
-    pub last_modified: Option<&'a str>,
-    /// The source's own title, where the answer has one.
-    pub title: Option<&'a str>,
-    /// Whether it had something new.
-    pub changed: bool,
-    /// Whether its items are the source's baseline.
-    pub baseline: bool,
+    /// What can be done about it.
+    pub last_hint: Option<String>,
+    /// When the first of them was.
+    pub failing_since: Option<Timestamp>,
+    /// Since when the admins know that it is bad.
+    pub bad_since: Option<Timestamp>,
+    /// When it last ceased to be.
+    pub recovered_at: Option<Timestamp>,
+    /// When it said to be gone for good; it is not polled any more.
+    pub gone_at: Option<Timestamp>,
+    /// The address that is asked instead of `url`, since it moved there for good.
+    pub adopted_url: Option<String>,
+    /// Where it says to have moved, and is not believed yet.
+    pub moved_to: Option<String>,
+    /// Since when it says so.
+    pub moved_since: Option<Timestamp>,
+    /// The address that gave the tag and the date of the last answer.
+    pub validated_url: Option<String>,
+    /// A digest of the last body.
+    pub body_digest: Option<String>,
+    /// What the last answer was: `rss`, `atom`, `json` or `page`.
+    pub read_as: Option<String>,
+    /// The site's page that it belongs to.
+    pub site_link: Option<String>,
+    /// When it asks to be read, as JSON text.
+    pub hints_json: Option<String>,
 }
 
 /// An item, without its texts.
@@ -162,7 +148,12 @@ pub struct NewRevision {
 }
 
 impl SourceRow {
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    /// The address that is asked: the one it moved to, else the configured one.
+    pub fn address(&self) -> &str {
+        self.adopted_url.as_deref().unwrap_or(&self.url)
+    }
+
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             id: row.word("id", "source id")?,
             url: row.text("url")?,
@@ -178,8 +169,28 @@ impl SourceRow {
             changed_at: row.time_or_none("changed_at")?,
             failures: row.int("failures")?,
             last_error: row.text_or_none("last_error")?,
+            last_hint: row.text_or_none("last_hint")?,
+            failing_since: row.time_or_none("failing_since")?,
+            bad_since: row.time_or_none("bad_since")?,
+            recovered_at: row.time_or_none("recovered_at")?,
+            gone_at: row.time_or_none("gone_at")?,
+            adopted_url: row.text_or_none("adopted_url")?,
+            moved_to: row.text_or_none("moved_to")?,
+            moved_since: row.time_or_none("moved_since")?,
+            validated_url: row.text_or_none("validated_url")?,
+            body_digest: row.text_or_none("body_digest")?,
+            read_as: row.text_or_none("read_as")?,
+            site_link: row.text_or_none("site_link")?,
+            hints_json: row.text_or_none("hints_json")?,
         })
     }
+}
+
+/// Whom a web address asks: its host, and its port where it names one; none for a file.
+pub fn host_of(url: &str) -> Option<String> {
+    let url = url::Url::parse(url).ok()?;
+    let host = url.host_str()?;
+    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
 }
 
 impl ItemRow {
@@ -225,8 +236,26 @@ impl Tx<'_> {
         settings_json: &str,
         from_file: bool,
     ) -> Result<(), StoreError> {
-        self.execute(UPSERT_SOURCE, values![id, url, settings_json, from_file]).await?;
+        let host = host_of(url);
+        let held = self.source(id).await?;
+        let values = values![id, url, settings_json, from_file, host.as_deref()];
+        self.execute(UPSERT_SOURCE, values).await?;
+        if let Some(held) = held {
+            let moved = held.url != url;
+            if moved || held.settings_json != settings_json {
+                self.execute(FORGET_ANSWER, values![id]).await?;
+            }
+            if moved {
+                self.execute(FORGET_ADDRESS, values![id, host.as_deref()]).await?;
+            }
+        }
         self.ring(Bell::Ingest);
+        Ok(())
+    }
+
+    /// Gives a source a title until its own is known.
+    pub async fn title_source(&mut self, id: &SourceId, title: &str) -> Result<(), StoreError> {
+        self.execute(TITLE_SOURCE, values![id, title]).await?;
         Ok(())
     }
 
@@ -253,66 +282,6 @@ impl Tx<'_> {
     /// one after the other; none where it was removed.
     pub async fn lock_source(&mut self, id: &SourceId) -> Result<Option<SourceRow>, StoreError> {
         self.row(LOCK_SOURCE, values![id]).await?.as_ref().map(SourceRow::read).transpose()
-    }
-
-    /// Claims sources that are due, at most `limit`, the longest due first: until an instant nobody
-    /// else claims them. A record of their poll ends the claim.
-    pub async fn claim_sources(
-        &mut self,
-        now: Timestamp,
-        until: Timestamp,
-        limit: i64,
-    ) -> Result<Vec<SourceRow>, StoreError> {
-        let rows = self.rows(CLAIM_SOURCES, values![now, until, limit]).await?;
-        rows.iter().map(SourceRow::read).collect()
-    }
-
-    /// Gives back a source that was claimed until an instant and not polled.
-    pub async fn release_source(
-        &mut self,
-        id: &SourceId,
-        until: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.execute(RELEASE_SOURCE, values![id, until]).await?;
-        Ok(())
-    }
-
-    /// How many sources are due and claimed: somebody polls them.
-    pub async fn being_polled(&mut self, now: Timestamp) -> Result<i64, StoreError> {
-        self.one(BEING_POLLED, values![now]).await?.int("n")
-    }
-
-    /// When the next source is due that nobody has claimed, or a claim ends.
-    pub async fn next_poll(&mut self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.one(NEXT_POLL, values![now]).await?.time_or_none("at")
-    }
-
-    /// Records a poll that went well.
-    pub async fn record_poll(&mut self, poll: &PollRow<'_>) -> Result<(), StoreError> {
-        let values = values![
-            poll.source,
-            poll.now,
-            poll.next,
-            poll.etag,
-            poll.last_modified,
-            poll.changed,
-            poll.baseline,
-            poll.title,
-        ];
-        self.execute(POLLED, values).await?;
-        Ok(())
-    }
-
-    /// Records a poll that failed, and why.
-    pub async fn record_poll_failure(
-        &mut self,
-        id: &SourceId,
-        now: Timestamp,
-        next: Timestamp,
-        error: &str,
-    ) -> Result<(), StoreError> {
-        self.execute(POLL_FAILED, values![id, now, next, error]).await?;
-        Ok(())
     }
 
     /// The item of a source with this identity.

@@ -141,7 +141,7 @@ impl Sqlite {
     pub(super) async fn lock_polling(&self) -> Result<File, StoreError> {
         let lock = LockFile::open(self, "polling-lock")?;
         if lock.alone()? {
-            let ended = sqlx::query(super::sources::RELEASE_SOURCES.sqlite);
+            let ended = sqlx::query(super::polls::RELEASE_SOURCES.sqlite);
             ended.execute(&self.writer).await?;
         }
         loop {

@@ -1,6 +1,10 @@
 //! Which addresses of the network a source may be fetched from.
 
+use std::fmt;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
@@ -56,23 +60,73 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     global && !special
 }
 
-/// Resolves names by the system, and gives only public addresses: what is checked is what is
-/// dialled, so that a name which answers differently the second time gains nothing.
-pub(super) struct PublicOnly;
+/// The addresses of a name, when they are known.
+type Addresses = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
-impl Resolve for PublicOnly {
+/// How names become addresses, and which of these are public: the system's resolver and
+/// [`is_public`], unless a test says otherwise.
+#[derive(Clone)]
+pub struct Dialling {
+    lookup: Arc<dyn Fn(String) -> Addresses + Send + Sync>,
+    public: fn(IpAddr) -> bool,
+}
+
+impl Default for Dialling {
+    fn default() -> Self {
+        let lookup = |host: String| -> Addresses {
+            Box::pin(async move {
+                let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
+                Ok(found.map(|address| address.ip()).collect())
+            })
+        };
+        Self { lookup: Arc::new(lookup), public: is_public }
+    }
+}
+
+impl Dialling {
+    /// Another resolver and another idea of what is public, for tests that stay on loopback.
+    #[doc(hidden)]
+    pub fn by(
+        lookup: impl Fn(&str) -> Vec<IpAddr> + Send + Sync + 'static,
+        public: fn(IpAddr) -> bool,
+    ) -> Self {
+        let lookup =
+            move |host: String| -> Addresses { Box::pin(std::future::ready(Ok(lookup(&host)))) };
+        Self { lookup: Arc::new(lookup), public }
+    }
+
+    pub(super) fn is_public(&self, address: IpAddr) -> bool {
+        (self.public)(address)
+    }
+}
+
+impl fmt::Debug for Dialling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Dialling")
+    }
+}
+
+/// Resolves names and, where it shall, gives only public addresses: what is checked is what is
+/// dialled, so that a name which answers differently the second time gains nothing.
+pub(super) struct Resolver {
+    pub dialling: Dialling,
+    pub public_only: bool,
+}
+
+impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let host = name.as_str().to_owned();
+        let (dialling, public_only) = (self.dialling.clone(), self.public_only);
         Box::pin(async move {
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
+            let found = (dialling.lookup)(host.clone()).await?;
             let (public, other): (Vec<_>, Vec<_>) =
-                found.into_iter().partition(|address| is_public(address.ip()));
+                found.into_iter().partition(|address| !public_only || dialling.is_public(*address));
             match other.first() {
                 Some(address) if public.is_empty() => {
-                    Err(Refused { host, address: address.ip() }.into())
+                    Err(Refused { host, address: *address }.into())
                 }
-                _ => Ok(Box::new(public.into_iter()) as Addrs),
+                // The client puts the port of the address in the place of 0.
+                _ => Ok(Box::new(public.into_iter().map(|ip| SocketAddr::new(ip, 0))) as Addrs),
             }
         })
     }

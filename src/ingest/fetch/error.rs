@@ -28,10 +28,12 @@ pub enum FetchError {
         limit_bytes: usize,
     },
     /// The time is over.
-    #[error("{host} did not answer in full within {seconds} seconds")]
+    #[error("{host} {stage} within {seconds} seconds")]
     Timeout {
         /// The host.
         host: String,
+        /// What took too long.
+        stage: FetchStage,
         /// The limit that was reached.
         seconds: u64,
     },
@@ -80,7 +82,54 @@ pub enum FetchError {
     Client(String),
 }
 
+/// A part of a fetch that has a time of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FetchStage {
+    /// Until a connection stands.
+    Connection,
+    /// Until the head of an answer is there.
+    Head,
+    /// Until its body is.
+    Body,
+    /// All of it, redirects included.
+    Whole,
+}
+
+impl std::fmt::Display for FetchStage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Connection => "made no connection",
+            Self::Head => "sent no answer",
+            Self::Body => "did not send its answer in full",
+            Self::Whole => "did not answer in full",
+        })
+    }
+}
+
 impl FetchError {
+    /// Whether the source says that it is gone for good (RFC 9110 15.5.11).
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Status { code: 410, .. })
+    }
+
+    /// When the server asks to be left alone until, where it says so together with a status that
+    /// means its whole host: 429 (RFC 6585 4) and 503 (RFC 9110 15.6.4).
+    pub fn retry_at(
+        &self,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Option<chrono::DateTime<chrono::Utc>> {
+        let Self::Status { code: 429 | 503, retry_after: Some(after), .. } = self else {
+            return None;
+        };
+        match after {
+            RetryAfter::At(at) => Some(*at),
+            RetryAfter::Seconds(seconds) => {
+                let seconds = i64::try_from(*seconds).ok()?;
+                now.checked_add_signed(chrono::TimeDelta::try_seconds(seconds)?)
+            }
+        }
+    }
+
     /// What a person can do about it.
     pub fn hint(&self) -> &'static str {
         match self {

@@ -1,34 +1,50 @@
 //! Fetches what a source answers, within bounds, from public addresses only.
 
 mod address;
+mod body;
 mod error;
+mod head;
+mod pace;
 
 use std::error::Error;
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use reqwest::header::{
-    ACCEPT, CONTENT_LOCATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION, RETRY_AFTER,
+    CONTENT_LOCATION, CONTENT_TYPE, ETAG, HeaderValue, LAST_MODIFIED, LOCATION, RETRY_AFTER,
 };
 use reqwest::{Client, Response, StatusCode, redirect};
 use tokio::io::AsyncReadExt;
 use url::{Host, Url};
 
-use address::{PublicOnly, Refused};
+use address::{Refused, Resolver};
+use body::BodyError;
+use head::{HEADER_CHARS_MAX, value};
+use pace::Paces;
 
-pub use address::is_public;
-pub use error::{FetchError, RetryAfter};
+pub use address::{Dialling, is_public};
+pub use error::{FetchError, FetchStage, RetryAfter};
 
 use super::clean;
 
 /// How many octets of a body are read, after it was unpacked.
 pub const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// How many octets of a body are read from the network, as they come.
+pub const WIRE_BYTES_MAX: usize = BODY_BYTES_MAX;
+
 /// How many seconds may pass until a connection stands.
 pub const CONNECT_SECONDS_MAX: u64 = 10;
+
+/// How many seconds may pass until the head of an answer is there, its connection included; for
+/// each redirect anew.
+pub const HEAD_SECONDS_MAX: u64 = 20;
+
+/// How many seconds a body may take.
+pub const BODY_SECONDS_MAX: u64 = 40;
 
 /// How many seconds one fetch may take, redirects and body included.
 pub const FETCH_SECONDS_MAX: u64 = 60;
@@ -36,33 +52,41 @@ pub const FETCH_SECONDS_MAX: u64 = 60;
 /// How many redirects are followed.
 pub const REDIRECTS_MAX: usize = 5;
 
-/// How many characters of a header's value are kept.
-const HEADER_CHARS_MAX: usize = 1_024;
-
-/// What is asked for: feeds before pages.
-const ACCEPTED: &str = "application/atom+xml, application/rss+xml, application/feed+json, \
-                        application/xml;q=0.9, text/html;q=0.8, */*;q=0.5";
+/// How long a host is left alone between two fetches, in milliseconds.
+pub const HOST_SPACING_MS: u64 = 1_000;
 
 /// The bounds of one fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FetchLimits {
     /// See [`CONNECT_SECONDS_MAX`].
     pub connect_seconds: u64,
+    /// See [`HEAD_SECONDS_MAX`].
+    pub head_seconds: u64,
+    /// See [`BODY_SECONDS_MAX`].
+    pub body_seconds: u64,
     /// See [`FETCH_SECONDS_MAX`].
     pub total_seconds: u64,
     /// See [`REDIRECTS_MAX`].
     pub redirects: usize,
+    /// See [`WIRE_BYTES_MAX`].
+    pub wire_bytes: usize,
     /// See [`BODY_BYTES_MAX`].
     pub body_bytes: usize,
+    /// See [`HOST_SPACING_MS`].
+    pub host_spacing_ms: u64,
 }
 
 impl Default for FetchLimits {
     fn default() -> Self {
         Self {
             connect_seconds: CONNECT_SECONDS_MAX,
+            head_seconds: HEAD_SECONDS_MAX,
+            body_seconds: BODY_SECONDS_MAX,
             total_seconds: FETCH_SECONDS_MAX,
             redirects: REDIRECTS_MAX,
+            wire_bytes: WIRE_BYTES_MAX,
             body_bytes: BODY_BYTES_MAX,
+            host_spacing_ms: HOST_SPACING_MS,
         }
     }
 }
@@ -76,6 +100,9 @@ pub struct FetchRequest {
     pub etag: Option<String>,
     /// The Last-Modified of the answer at hand (RFC 9110 13.1.3).
     pub last_modified: Option<String>,
+    /// The address that gave these two; none stands for the source's own. No other is asked with
+    /// them.
+    pub validated: Option<Url>,
     /// Whether addresses that are not public may be dialled, as the source's configuration says.
     pub allow_private_network: bool,
     /// Whether the address may be a `file:`: true only for what stands in the configuration file
@@ -90,6 +117,7 @@ impl FetchRequest {
             url,
             etag: None,
             last_modified: None,
+            validated: None,
             allow_private_network: false,
             allow_file: false,
         }
@@ -98,7 +126,6 @@ impl FetchRequest {
 
 /// What came of a fetch.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one lives for a moment in each poll")]
 pub enum Fetched {
     /// The answer at hand still holds (RFC 9110 15.4.5).
     NotModified {
@@ -106,6 +133,12 @@ pub enum Fetched {
         etag: Option<String>,
         /// Its Last-Modified, where the server names one now.
         last_modified: Option<String>,
+        /// The address that said so.
+        final_url: Url,
+        /// Where the source has moved for good, if every redirect said so (301, 308).
+        moved_to: Option<Url>,
+        /// For how many seconds the answer is fresh, where it says so (RFC 9111 4.2).
+        fresh_seconds: Option<u64>,
     },
     /// A new answer.
     Body {
@@ -124,15 +157,21 @@ pub enum Fetched {
         etag: Option<String>,
         /// The Last-Modified, to be asked with the next time.
         last_modified: Option<String>,
+        /// For how many seconds the answer is fresh, where it says so (RFC 9111 4.2).
+        fresh_seconds: Option<u64>,
     },
 }
 
-/// Fetches sources. One for the process: it keeps connections.
+/// Fetches sources. One for the process: it keeps connections, and asks each host once at a time,
+/// with a pause between. Clones share both.
 #[derive(Clone, Debug)]
 pub struct Fetcher {
     public: Client,
     any: Client,
     limits: FetchLimits,
+    dialling: Dialling,
+    from: Option<HeaderValue>,
+    paces: Arc<Paces>,
 }
 
 impl Fetcher {
@@ -141,9 +180,21 @@ impl Fetcher {
     /// # Errors
     /// [`FetchError::Client`] if TLS cannot be set up or the name is no header's value.
     pub fn new(user_agent: &str, limits: FetchLimits) -> Result<Self, FetchError> {
+        Self::dialling(user_agent, limits, Dialling::default())
+    }
+
+    /// The same, where names are resolved otherwise than by the system.
+    ///
+    /// # Errors
+    /// As [`Fetcher::new`].
+    pub fn dialling(
+        user_agent: &str,
+        limits: FetchLimits,
+        dialling: Dialling,
+    ) -> Result<Self, FetchError> {
         // Another part of the process may have chosen the same one before.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = || {
+        let builder = |public_only| {
             Client::builder()
                 .user_agent(user_agent)
                 .connect_timeout(Duration::from_secs(limits.connect_seconds))
@@ -154,16 +205,26 @@ impl Fetcher {
                 .no_proxy()
                 .referer(false)
                 .pool_max_idle_per_host(1)
+                .dns_resolver(Resolver { dialling: dialling.clone(), public_only })
         };
         let made = |client: reqwest::Result<Client>| {
             client.map_err(|error| FetchError::Client(causes(&error)))
         };
-        let public = made(builder().dns_resolver(PublicOnly).build())?;
-        let any = made(builder().build())?;
-        Ok(Self { public, any, limits })
+        let (public, any) = (made(builder(true).build())?, made(builder(false).build())?);
+        let paces = Arc::new(Paces::new(Duration::from_millis(limits.host_spacing_ms)));
+        Ok(Self { public, any, limits, dialling, from: None, paces })
     }
 
-    /// Fetches one source, following redirects.
+    /// Says in every request whom a publisher can write to (RFC 9110 10.1.2); what is no header's
+    /// value is left out.
+    #[must_use]
+    pub fn from_address(mut self, address: &str) -> Self {
+        self.from = HeaderValue::from_str(address).ok();
+        self
+    }
+
+    /// Fetches one source, following redirects. Waits first until the source's host may be asked;
+    /// hosts that it redirects to are not waited for.
     ///
     /// # Errors
     /// See [`FetchError`]. A status other than 200 to 299 and 304 is one.
@@ -171,20 +232,35 @@ impl Fetcher {
         if request.url.scheme() == "file" && request.allow_file {
             return self.file(&request.url).await;
         }
-        let limit = Duration::from_secs(self.limits.total_seconds);
-        match tokio::time::timeout(limit, self.follow(request)).await {
-            Ok(fetched) => fetched,
-            Err(_) => Err(self.timeout(&request.url)),
-        }
+        let _turn = match request.url.host_str() {
+            Some(host) => Some(self.paces.turn(host).await),
+            None => None,
+        };
+        let follow = self.follow(request);
+        self.within(self.limits.total_seconds, FetchStage::Whole, &request.url, follow).await?
+    }
+
+    /// Gives a stage its time.
+    async fn within<T>(
+        &self,
+        seconds: u64,
+        stage: FetchStage,
+        url: &Url,
+        work: impl Future<Output = T>,
+    ) -> Result<T, FetchError> {
+        let done = tokio::time::timeout(Duration::from_secs(seconds), work).await;
+        done.map_err(|_| FetchError::Timeout { host: host(url), stage, seconds })
     }
 
     async fn follow(&self, request: &FetchRequest) -> Result<Fetched, FetchError> {
         let mut url = request.url.clone();
         let mut moved = true;
         for hop in 0..=self.limits.redirects {
-            check(&url, request.allow_private_network)?;
+            self.check(&url, request.allow_private_network)?;
             let client = if request.allow_private_network { &self.any } else { &self.public };
-            let sent = client.get(url.clone()).headers(headers(request)).send().await;
+            let headers = head::asked(request, &url, self.from.as_ref());
+            let sent = client.get(url.clone()).headers(headers).send();
+            let sent = self.within(self.limits.head_seconds, FetchStage::Head, &url, sent).await?;
             let response = sent.map_err(|error| self.failed(&url, &error))?;
             let status = response.status();
             if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
@@ -199,20 +275,45 @@ impl Fetcher {
         Err(FetchError::TooManyRedirects { host: host(&url), limit: self.limits.redirects })
     }
 
+    /// Refuses what must not be dialled before anything is: other schemes, and addresses written as
+    /// such, which no resolver sees.
+    fn check(&self, url: &Url, allow_private_network: bool) -> Result<(), FetchError> {
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(FetchError::UnsupportedScheme { scheme: url.scheme().to_owned() });
+        }
+        let address = match url.host() {
+            Some(Host::Ipv4(address)) => IpAddr::V4(address),
+            Some(Host::Ipv6(address)) => IpAddr::V6(address),
+            _ => return Ok(()),
+        };
+        if allow_private_network || self.dialling.is_public(address) {
+            return Ok(());
+        }
+        Err(FetchError::RefusedAddress { host: host(url), address })
+    }
+
     async fn answer(
         &self,
-        mut response: Response,
+        response: Response,
         final_url: Url,
         moved_to: Option<Url>,
     ) -> Result<Fetched, FetchError> {
         let headers = response.headers();
         let (etag, last_modified) = (value(headers, ETAG), value(headers, LAST_MODIFIED));
+        let fresh_seconds = head::fresh_seconds(headers);
         let status = response.status();
         if status == StatusCode::NOT_MODIFIED {
-            return Ok(Fetched::NotModified { etag, last_modified });
+            return Ok(Fetched::NotModified {
+                etag,
+                last_modified,
+                final_url,
+                moved_to,
+                fresh_seconds,
+            });
         }
         if !status.is_success() {
-            let retry_after = value(headers, RETRY_AFTER).and_then(|value| retry_after(&value));
+            let retry_after = value(headers, RETRY_AFTER);
+            let retry_after = retry_after.and_then(|value| head::retry_after(&value));
             let (host, code) = (host(&final_url), status.as_u16());
             return Err(FetchError::Status { host, code, retry_after });
         }
@@ -220,23 +321,26 @@ impl Fetcher {
         let base = value(headers, CONTENT_LOCATION)
             .and_then(|location| clean::absolute(&final_url, &location))
             .unwrap_or_else(|| final_url.clone());
-        let limit = self.limits.body_bytes;
-        let too_large = || FetchError::TooLarge { host: host(&final_url), limit_bytes: limit };
-        if response.content_length().is_some_and(|length| length > limit as u64) {
-            return Err(too_large());
-        }
-        let mut bytes = BytesMut::new();
-        // What counts is the unpacked length: a small answer can unpack to an endless one.
-        while let Some(chunk) =
-            response.chunk().await.map_err(|error| self.failed(&final_url, &error))?
-        {
-            if bytes.len() + chunk.len() > limit {
-                return Err(too_large());
+        let FetchLimits { body_seconds, wire_bytes, body_bytes, .. } = self.limits;
+        let reading = body::read_body(response, wire_bytes, body_bytes);
+        let read = self.within(body_seconds, FetchStage::Body, &final_url, reading).await?;
+        let bytes = read.map_err(|error| match error {
+            BodyError::TooLarge(limit_bytes) => {
+                FetchError::TooLarge { host: host(&final_url), limit_bytes }
             }
-            bytes.extend_from_slice(&chunk);
-        }
-        let bytes = bytes.freeze();
-        Ok(Fetched::Body { bytes, content_type, final_url, base, moved_to, etag, last_modified })
+            BodyError::Network(error) => self.failed(&final_url, &error),
+            BodyError::Packing(cause) => FetchError::Network { host: host(&final_url), cause },
+        })?;
+        Ok(Fetched::Body {
+            bytes,
+            content_type,
+            final_url,
+            base,
+            moved_to,
+            etag,
+            last_modified,
+            fresh_seconds,
+        })
     }
 
     async fn file(&self, url: &Url) -> Result<Fetched, FetchError> {
@@ -260,6 +364,7 @@ impl Fetcher {
             moved_to: None,
             etag: None,
             last_modified: None,
+            fresh_seconds: None,
         })
     }
 
@@ -282,63 +387,17 @@ impl Fetcher {
             }
             source = cause.source();
         }
-        if error.is_timeout() && error.is_connect() {
-            let seconds = self.limits.connect_seconds.min(self.limits.total_seconds);
-            return FetchError::Timeout { host: host(url), seconds };
-        }
         if error.is_timeout() {
-            return self.timeout(url);
+            let FetchLimits { connect_seconds, total_seconds, .. } = self.limits;
+            let (stage, seconds) = if error.is_connect() {
+                (FetchStage::Connection, connect_seconds.min(total_seconds))
+            } else {
+                (FetchStage::Whole, total_seconds)
+            };
+            return FetchError::Timeout { host: host(url), stage, seconds };
         }
         FetchError::Network { host: host(url), cause: causes(error) }
     }
-
-    fn timeout(&self, url: &Url) -> FetchError {
-        FetchError::Timeout { host: host(url), seconds: self.limits.total_seconds }
-    }
-}
-
-/// Refuses what must not be dialled before anything is: other schemes, and addresses written as
-/// such, which no resolver sees.
-fn check(url: &Url, allow_private_network: bool) -> Result<(), FetchError> {
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(FetchError::UnsupportedScheme { scheme: url.scheme().to_owned() });
-    }
-    let address = match url.host() {
-        Some(Host::Ipv4(address)) => IpAddr::V4(address),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address),
-        _ => return Ok(()),
-    };
-    if allow_private_network || is_public(address) {
-        return Ok(());
-    }
-    Err(FetchError::RefusedAddress { host: host(url), address })
-}
-
-fn headers(request: &FetchRequest) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
-    let known = [(IF_NONE_MATCH, &request.etag), (IF_MODIFIED_SINCE, &request.last_modified)];
-    for (name, value) in known {
-        // A stored value that is no header's any more asks for the whole answer again.
-        if let Some(value) = value.as_deref().and_then(|value| HeaderValue::from_str(value).ok()) {
-            headers.insert(name, value);
-        }
-    }
-    headers
-}
-
-fn value(headers: &HeaderMap, name: HeaderName) -> Option<String> {
-    let value = headers.get(name)?.to_str().ok()?.trim();
-    // A validator that is cut would never match: too long a value is none.
-    (!value.is_empty() && value.len() <= HEADER_CHARS_MAX).then(|| value.to_owned())
-}
-
-fn retry_after(value: &str) -> Option<RetryAfter> {
-    if let Ok(seconds) = value.parse() {
-        return Some(RetryAfter::Seconds(seconds));
-    }
-    let at = chrono::DateTime::parse_from_rfc2822(value).ok()?;
-    Some(RetryAfter::At(at.to_utc()))
 }
 
 fn host(url: &Url) -> String {

@@ -3,7 +3,7 @@
 use crate::program::Office;
 
 /// Every command but `demo`, as it is typed.
-const COMMANDS: [&str; 41] = [
+const COMMANDS: [&str; 43] = [
     "",
     "init",
     "check",
@@ -14,6 +14,8 @@ const COMMANDS: [&str; 41] = [
     "source test",
     "source list",
     "source add",
+    "source import",
+    "source export",
     "source remove",
     "source poll",
     "source replay",

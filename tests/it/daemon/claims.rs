@@ -21,7 +21,8 @@ async fn with_sources(ids: &[&str]) -> Ground {
     let ground = Ground::new().await;
     let mut tx = ground.store.write().await.unwrap();
     for source in ids {
-        tx.upsert_source(&id(source), "https://example.org/", "{}", false).await.unwrap();
+        let url = format!("https://{source}.example.org/");
+        tx.upsert_source(&id(source), &url, "{}", false).await.unwrap();
     }
     tx.commit().await.unwrap();
     ground
@@ -51,6 +52,37 @@ async fn a_source_is_claimed_by_one_until_its_poll_is_recorded_or_the_claim_ends
     tx.release_source(&id("b"), at(NOW).plus(180)).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(claim(&ground.store, 91).await, ["b"]);
+}
+
+#[tokio::test]
+async fn one_source_of_a_host_is_claimed_at_a_time() {
+    let ground = with_sources(&["a"]).await;
+    let mut tx = ground.store.write().await.unwrap();
+    for (source, url) in [
+        ("b", "https://a.example.org/b"),
+        ("c", "https://user@a.example.org/c"),
+        ("d", "https://a.example.org:8443/d"),
+        ("e", "file:///srv/e.xml"),
+        ("f", "file:///srv/f.xml"),
+    ] {
+        tx.upsert_source(&id(source), url, "{}", false).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    assert_eq!(claim(&ground.store, 0).await, ["a", "d", "e", "f"]);
+    assert!(claim(&ground.store, 1).await.is_empty());
+    let next = ground.store.read().await.unwrap().next_poll(at(NOW).plus(1)).await.unwrap();
+    assert_eq!(next, Some(at(NOW).plus(90)), "what waits for its host is not due before");
+    let mut tx = ground.store.write().await.unwrap();
+    tx.record_poll_failure(&id("a"), at(NOW), at(NOW).plus(60), "refused").await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(claim(&ground.store, 2).await, ["b"]);
+    // A host that asks for time is left alone, whatever is due there.
+    let mut tx = ground.store.write().await.unwrap();
+    tx.postpone_host("a.example.org", at(NOW).plus(3600)).await.unwrap();
+    tx.record_poll_failure(&id("b"), at(NOW), at(NOW).plus(4000), "refused").await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(claim(&ground.store, 3599).await, ["d", "e", "f"]);
+    assert_eq!(claim(&ground.store, 3600).await, ["a"]);
 }
 
 #[tokio::test]

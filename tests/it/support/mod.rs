@@ -47,6 +47,7 @@ pub fn site() -> &'static Site {
     SITE.get_or_init(|| Site {
         name: "Comuni del Cremasco".to_owned(),
         public_url: "https://notizie.example.org".to_owned(),
+        contact: None,
         locale: Language::It,
         timezone: ZONE,
         secret: secret(),

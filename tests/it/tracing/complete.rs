@@ -70,6 +70,7 @@ const UNTRACED: &[(&str, &[&str])] = &[
         &[
             "POLLED",
             "POLL_FAILED",
+            "POSTPONE_HOST",
             "CLAIM_SOURCES",
             "RELEASE_SOURCE",
             "RELEASE_SOURCES",
@@ -80,6 +81,14 @@ const UNTRACED: &[(&str, &[&str])] = &[
             "INSERT_ENTRY",
             "INSERT_MATCH",
         ],
+    ),
+    (
+        "how a source is: its turns for the worse or better, its end and its moves are traced",
+        &["ANSWERED", "TROUBLED"],
+    ),
+    (
+        "part of adding or changing a source, traced there",
+        &["FORGET_ANSWER", "FORGET_ADDRESS", "TITLE_SOURCE"],
     ),
     (
         "an edition is planned: its opening is traced, the ledger has the rest",

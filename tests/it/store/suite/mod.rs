@@ -60,10 +60,9 @@ async fn installation(store: &Store) {
     tx.commit().await.unwrap();
 }
 
-async fn sources(store: &Store) {
-    let mut tx = store.write().await.unwrap();
-    tx.upsert_source(&source(), "https://example.org/a", "{}", true).await.unwrap();
-    let mut expected = SourceRow {
+/// A source that was never polled.
+fn fresh_source() -> SourceRow {
+    SourceRow {
         id: source(),
         url: "https://example.org/a".into(),
         title: None,
@@ -78,11 +77,31 @@ async fn sources(store: &Store) {
         changed_at: None,
         failures: 0,
         last_error: None,
-    };
+        last_hint: None,
+        failing_since: None,
+        bad_since: None,
+        recovered_at: None,
+        gone_at: None,
+        adopted_url: None,
+        moved_to: None,
+        moved_since: None,
+        validated_url: None,
+        body_digest: None,
+        read_as: None,
+        site_link: None,
+        hints_json: None,
+    }
+}
+
+async fn sources(store: &Store) {
+    let mut tx = store.write().await.unwrap();
+    tx.upsert_source(&source(), "https://example.org/a", "{}", true).await.unwrap();
+    let mut expected = fresh_source();
     is(tx.source(&source()).await.unwrap().unwrap(), expected.clone());
     tx.record_poll_failure(&source(), t(2), t(3), "refused").await.unwrap();
     (expected.polled_at, expected.next_poll_at) = (Some(t(2)), t(3));
     (expected.failures, expected.last_error) = (1, Some("refused".into()));
+    expected.failing_since = Some(t(2));
     is(tx.source(&source()).await.unwrap().unwrap(), expected.clone());
     let source_id = source();
     let poll = PollRow {
@@ -120,14 +139,15 @@ async fn sources(store: &Store) {
     tx.commit().await.unwrap();
 }
 
-/// The same address keeps its validators and its turn; another begins anew.
+/// The same address with other settings is read anew; another address begins anew.
 async fn moved_source(tx: &mut Tx<'_>, mut expected: SourceRow) {
     tx.upsert_source(&source(), "https://example.org/a", "{\"a\":1}", false).await.unwrap();
     (expected.settings_json, expected.from_file) = ("{\"a\":1}".into(), false);
+    (expected.etag, expected.last_modified, expected.next_poll_at) = (None, None, Timestamp(0));
     is(tx.source(&source()).await.unwrap().unwrap(), expected.clone());
     tx.upsert_source(&source(), "https://example.org/b", "{}", false).await.unwrap();
     (expected.url, expected.settings_json) = ("https://example.org/b".into(), "{}".into());
-    (expected.etag, expected.last_modified, expected.next_poll_at) = (None, None, Timestamp(0));
+    (expected.failures, expected.last_error, expected.failing_since) = (0, None, None);
     // What a site that moved has now is told to nobody.
     expected.baseline_at = None;
     is(tx.sources().await.unwrap(), vec![expected.clone()]);
