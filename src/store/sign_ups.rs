@@ -22,6 +22,8 @@ statements! {
     CONFIRM_SIGN_UP = "UPDATE sign_up SET confirmed_at = $2
         WHERE id = $1 AND confirmed_at IS NULL";
     SIGN_UPS_OF = "SELECT * FROM sign_up WHERE subscriber_id = $1 ORDER BY id";
+    END_OPEN_SIGN_UPS = "DELETE FROM sign_up
+        WHERE subscriber_id = $1 AND list_id = $2 AND confirmed_at IS NULL";
     FORGET_SIGN_UPS_OF = "DELETE FROM sign_up WHERE subscriber_id = $1";
     EXPIRED_SIGN_UPS = "SELECT id, subscriber_id FROM sign_up WHERE expires_at <= $1
         ORDER BY expires_at, id LIMIT $2";
@@ -162,6 +164,15 @@ impl Tx<'_> {
     pub async fn sign_ups_of(&mut self, subscriber: i64) -> Result<Vec<SignUpRow>, StoreError> {
         let rows = self.rows(SIGN_UPS_OF, values![subscriber]).await?;
         rows.iter().map(SignUpRow::read).collect()
+    }
+
+    /// Ends what somebody asked for on a list and has not confirmed: no link confirms it any more.
+    pub async fn end_open_sign_ups(
+        &mut self,
+        subscriber: i64,
+        list: &ListId,
+    ) -> Result<u64, StoreError> {
+        self.execute(END_OPEN_SIGN_UPS, values![subscriber, list]).await
     }
 
     /// Forgets what a person asked for who is erased.

@@ -1,6 +1,9 @@
 //! The way in, and back in.
 
+use banditore::audience::{Consent, Joining};
+
 use super::town::Town;
+use crate::support::everything;
 
 #[tokio::test]
 async fn from_the_form_to_the_digest_by_way_of_one_mail_and_one_click() {
@@ -109,6 +112,63 @@ async fn who_left_comes_back_only_by_confirming_and_is_told_nothing_of_between()
     let digest = mails.last().unwrap();
     assert!(digest.text.contains("Uscito dopo"), "{digest:?}");
     assert!(!digest.text.contains("Uscito mentre"), "{digest:?}");
+}
+
+#[tokio::test]
+async fn an_older_link_brings_back_nobody_who_has_left() {
+    let town = Town::open().await;
+    town.ask_from("192.0.2.1", "anna@example.org", &[("topic", "school")]).await;
+    let older = town.link_to("anna@example.org").await;
+    town.step(60);
+    town.ask_from("192.0.2.1", "anna@example.org", &[("topic", "waste")]).await;
+    let newer = town.link_to("anna@example.org").await;
+    assert_eq!(town.post(&newer, &[]).await.status, 200);
+    assert_eq!(town.get(&older).await.status, 410);
+    assert_eq!(town.count("SELECT count(*) FROM sign_up").await, 1);
+    assert_eq!(town.post(&town.leaving("anna@example.org").await, &[]).await.status, 200);
+    for link in [&older, &newer] {
+        assert_eq!(town.post(link, &[]).await.status, 410);
+    }
+    assert_eq!(town.state("anna@example.org", "residents").await.as_deref(), Some("ended"));
+}
+
+#[tokio::test]
+async fn leaving_ends_what_was_asked_for_and_not_confirmed() {
+    let town = Town::open().await;
+    town.ask("anna@example.org").await;
+    let open = town.link_to("anna@example.org").await;
+    join_at_the_desk(&town, "anna@example.org").await;
+    assert_eq!(town.post(&town.leaving("anna@example.org").await, &[]).await.status, 200);
+    assert_eq!(town.post(&open, &[]).await.status, 410);
+    assert_eq!(town.state("anna@example.org", "residents").await.as_deref(), Some("ended"));
+}
+
+#[tokio::test]
+async fn confirming_lets_a_paused_subscription_go_on() {
+    let town = Town::open().await;
+    town.ask("anna@example.org").await;
+    let open = town.link_to("anna@example.org").await;
+    join_at_the_desk(&town, "anna@example.org").await;
+    let mut tx = town.installation.store.write().await.unwrap();
+    let held = tx.hold_subscription(1).await.unwrap().unwrap();
+    banditore::audience::pause(&mut tx, &held, true, town.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(town.state("anna@example.org", "residents").await.as_deref(), Some("paused"));
+    let done = town.post(&open, &[]).await;
+    assert!(done.body.contains("Sei fra gli iscritti"), "{}", done.body);
+    assert_eq!(town.state("anna@example.org", "residents").await.as_deref(), Some("active"));
+}
+
+/// Subscribes an address as an import does.
+async fn join_at_the_desk(town: &Town, email: &str) {
+    let (address, list) = (email.parse().unwrap(), "residents".parse().unwrap());
+    let wanted = everything(&"daily".parse().unwrap());
+    let consent = Consent { way: "desk", proof: "modulo di carta", text_version: None };
+    let joining = Joining { address: &address, name: None, list: &list, wanted: &wanted, consent };
+    let mut tx = town.installation.store.write().await.unwrap();
+    let keys = &town.installation.keys;
+    banditore::audience::join(&mut tx, keys, &joining, town.now()).await.unwrap();
+    tx.commit().await.unwrap();
 }
 
 #[tokio::test]
