@@ -12,7 +12,7 @@ use crate::store::{
 };
 
 use super::erasing::ERASURE;
-use super::limits::{DAY_SECONDS, admit_form, admit_mail};
+use super::limits::{DAY_SECONDS, Form, Origin, admit_form, admit_mail};
 use super::notices::{AskError, Asked, Draft, REPEAT_SECONDS, Reception, SIGN_UP_DAYS};
 use super::subscriptions::{self, Consent, ENDED, Joined, Joining, PAUSED, Preferences};
 use super::traced::{TracedSubscription, trace_subscription};
@@ -32,8 +32,8 @@ pub struct SignUp<'a> {
     pub wanted: &'a Preferences,
     /// What they were told they agree to.
     pub text: &'a ConsentText,
-    /// The network they come from, masked.
-    pub network: &'a str,
+    /// Where they come from.
+    pub origin: Origin<'a>,
 }
 
 /// What a confirmation link leads to.
@@ -90,8 +90,7 @@ impl Reception<'_> {
         let already = self.drafts.draft(NoticeKind::Already, list, wanted.language)?;
         let hash = self.keys.address_hash(address);
         let mut tx = self.store.write().await?;
-        if !admit_form(&mut tx, self.keys, asked.network, now).await? {
-            tx.commit().await?;
+        if !admit_form(&mut tx, self.keys, Form::SignUp, &asked.origin, now).await? {
             return Ok(Asked::TooMany);
         }
         let suppressed = tx.suppression(&hash).await?;
@@ -206,7 +205,7 @@ impl Reception<'_> {
         now: Timestamp,
     ) -> Result<Option<bool>, StoreError> {
         let Some(address) = address_of(tx, sign_up.subscriber).await? else { return Ok(None) };
-        let mut wanted = preferences(sign_up)?;
+        let mut wanted = asked_for(sign_up)?;
         wanted.cadence = offered(tx, &sign_up.list, wanted.cadence).await?;
         let lifted = self.lift_erasure(tx, &address).await?;
         let proof = format!(
@@ -271,7 +270,11 @@ fn wanted_json(wanted: &Preferences) -> String {
         .expect("ids and languages always have a JSON form")
 }
 
-fn preferences(sign_up: &SignUpRow) -> Result<Preferences, StoreError> {
+/// What somebody asked for; followed words are not asked for on pages.
+///
+/// # Errors
+/// Where the row says nothing that can be read.
+pub fn asked_for(sign_up: &SignUpRow) -> Result<Preferences, StoreError> {
     let wanted: Wanted = serde_json::from_str(&sign_up.wanted_json).map_err(|_| {
         StoreError::Unreadable { what: "sign-up", text: sign_up.wanted_json.clone() }
     })?;
@@ -302,7 +305,7 @@ async fn stands(
     now: Timestamp,
 ) -> Result<Confirmation, StoreError> {
     let list = sign_up.list.clone();
-    let language = preferences(sign_up)?.language;
+    let language = asked_for(sign_up)?.language;
     if sign_up.confirmed_at.is_some() {
         let held = tx.subscription(sign_up.subscriber, &list).await?;
         let there = held.is_some_and(|held| held.state != ENDED);

@@ -9,7 +9,9 @@ use super::{StoreError, Subject, Tx, statements};
 statements! {
     KEEP_SUBJECT = "INSERT INTO subscriber (id, address, address_hash, created_at)
         VALUES ($1, $2, $3, $4)
-        ON CONFLICT (address_hash) DO UPDATE SET address_hash = excluded.address_hash
+        ON CONFLICT (address_hash) DO UPDATE SET address = CASE
+            WHEN EXISTS (SELECT 1 FROM subscription WHERE subscriber_id = subscriber.id)
+            THEN subscriber.address ELSE excluded.address END
         RETURNING id, address, name";
     KEEP_CONSENT_TEXT = "INSERT INTO consent_text (version, language, text, since)
         VALUES ($1, $2, $3, $4) ON CONFLICT (version) DO NOTHING";
@@ -105,8 +107,10 @@ pub struct Agreement {
 }
 
 impl Tx<'_> {
-    /// The subscriber with an address, made under a random id where there is none. Others who ask
-    /// for the same one wait for this transaction.
+    /// The subscriber with an address, made under a random id where there is none. As long as they
+    /// have never been subscribed, they are written to as the newest question spells it: nobody has
+    /// shown yet that another spelling is theirs. Others who ask for the same one wait for this
+    /// transaction.
     pub async fn keep_subject(
         &mut self,
         subject: &Subject,
