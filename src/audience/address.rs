@@ -12,8 +12,8 @@ pub const LOCAL_PART_OCTETS_MAX: usize = 64;
 /// The longest name in front of an address, in characters.
 pub const NAME_CHARS_MAX: usize = 200;
 
-/// An address that mail can be sent to: a local part in NFC (RFC 6532 3.1), and a domain in A-labels
-/// (RFC 5890 2.3.2.1).
+/// An address that mail can be sent to: a local part in NFC (RFC 6532 3.1), and a domain in
+/// A-labels (RFC 5890 2.3.2.1).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EmailAddress {
     local: String,

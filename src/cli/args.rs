@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use clap::{Parser, Subcommand};
 
+use super::said::Said;
 use crate::daemon::Part;
 use crate::ingest::SourceKind;
 use crate::model::{CadenceId, ListId, SourceId, Timestamp};
@@ -223,8 +224,8 @@ pub enum Subscribers {
         #[arg(long)]
         list: ListId,
         /// How and when they consented; kept with each subscription
-        #[arg(long, default_value = "", value_name = "TEXT")]
-        consent: String,
+        #[arg(long, value_name = "TEXT")]
+        consent: Option<Said>,
         /// Say what would happen and write nothing
         #[arg(long)]
         dry_run: bool,
@@ -257,10 +258,10 @@ pub enum Subscribers {
         email: String,
         /// Why
         #[arg(long)]
-        reason: String,
+        reason: Said,
         /// Who wants it
         #[arg(long, value_name = "NAME")]
-        by: Option<String>,
+        by: Option<Said>,
     },
     /// Never write to an address again
     Suppress {
@@ -268,10 +269,10 @@ pub enum Subscribers {
         email: String,
         /// Why
         #[arg(long)]
-        reason: String,
+        reason: Said,
         /// Who wants it
         #[arg(long, value_name = "NAME")]
-        by: Option<String>,
+        by: Option<Said>,
     },
     /// Let an address be written to again
     Unsuppress {
@@ -279,10 +280,10 @@ pub enum Subscribers {
         email: String,
         /// Why; it stays in the trace for good, so name nobody
         #[arg(long)]
-        reason: String,
+        reason: Said,
         /// Who wants it
         #[arg(long, value_name = "NAME")]
-        by: Option<String>,
+        by: Option<Said>,
     },
 }
 
@@ -324,7 +325,7 @@ pub enum Digest {
         edition: i64,
         /// Who approves it
         #[arg(long, value_name = "NAME")]
-        by: String,
+        by: Said,
     },
     /// Refuse an edition that waits
     #[command(group = clap::ArgGroup::new("entries").required(true))]
@@ -339,7 +340,7 @@ pub enum Digest {
         give_back: bool,
         /// Who refuses it
         #[arg(long, value_name = "NAME")]
-        by: String,
+        by: Said,
     },
 }
 
@@ -398,7 +399,7 @@ pub enum Messages {
         ids: Vec<i64>,
         /// Who wants it
         #[arg(long, value_name = "NAME")]
-        by: String,
+        by: Said,
     },
     /// Drop messages that are held or wait
     Drop {
@@ -407,7 +408,7 @@ pub enum Messages {
         ids: Vec<i64>,
         /// Who wants it
         #[arg(long, value_name = "NAME")]
-        by: String,
+        by: Said,
     },
 }
 

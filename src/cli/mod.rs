@@ -15,6 +15,7 @@ mod messages;
 mod moving;
 mod output;
 mod replay;
+mod said;
 mod serve;
 mod source;
 mod subscribers;

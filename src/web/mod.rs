@@ -42,8 +42,8 @@ use words::Words;
 /// Where the style sheet is.
 const STYLE: &str = "/pages.css";
 
-/// When an answer that must not tell who is known is given, in milliseconds after its form came; one
-/// that takes longer is given at the next multiple. Far more than the work takes.
+/// When an answer that must not tell who is known is given, in milliseconds after its form came;
+/// one that takes longer is given at the next multiple. Far more than the work takes.
 pub const ANSWER_MS: u64 = 300;
 
 /// What all pages share.
@@ -112,8 +112,8 @@ impl Web {
         }
     }
 
-    /// Gives an answer at a time that does not say how much work there was for it: none is faster or
-    /// slower for who is known.
+    /// Gives an answer at a time that does not say how much work there was for it: none is faster
+    /// or slower for who is known.
     async fn at_its_time(&self, answer: impl Future<Output = Response>) -> Response {
         let begun = Instant::now();
         let answer = answer.await;

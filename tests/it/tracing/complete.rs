@@ -125,6 +125,7 @@ const UNTRACED: &[(&str, &[&str])] = &[
             "FORGET_ATTEMPTS",
             "FORGET_NOTICE_MESSAGE",
             "FORGET_NOTICE",
+            "EMPTY_NOTICE",
             "FORGET_HITS_BEFORE",
         ],
     ),
