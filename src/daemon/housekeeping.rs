@@ -30,7 +30,7 @@ pub(super) async fn keep_house(
     }
     if expired > 0 {
         did.push(format!(
-            "forgot {expired} sign-up(s), counter(s) and notice(s), or what these said, that are over"
+            "forgot {expired} sign-up(s), counter(s), notice(s) or texts of notices that are over"
         ));
     }
     Ok(did)
