@@ -112,6 +112,7 @@ pub async fn erase(
                 for (key, _) in words {
                     tx.forget_word(&key).await?;
                 }
+                tx.forget_hits_of_subscription(held.id).await?;
                 tx.forget_consents(held.id).await?;
             }
             tx.forget_sign_ups_of(subject.id).await?;

@@ -435,11 +435,14 @@ pub enum Editions {
 #[derive(Debug, clap::Args)]
 pub struct Move {
     /// The database to copy into: postgres://user@host/database
-    #[arg(long, value_name = "ADDRESS")]
-    pub to: String,
+    #[arg(long, value_name = "ADDRESS", required_unless_present = "take_back")]
+    pub to: Option<String>,
     /// Take away what the target holds, where it is an older copy of this installation
     #[arg(long)]
     pub replace: bool,
+    /// Use this database again, which was moved: nobody may use the other any more
+    #[arg(long, conflicts_with_all = ["to", "replace"])]
+    pub take_back: bool,
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,

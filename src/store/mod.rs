@@ -7,16 +7,18 @@
 //! stands in `sqlite.rs` and `postgres.rs`; `engine.rs` chooses.
 //!
 //! On SQLite one transaction writes at a time. On PostgreSQL several do, at READ COMMITTED: a
-//! function that reads what it then decides upon holds it first, in the order subscriber, cadence,
+//! function that reads what it then decides upon holds it first, in the order person, cadence,
 //! edition, subscription, message.
 
 mod archive;
 mod audience;
 mod bells;
+mod collisions;
 mod editions;
 mod engine;
 mod error;
 mod followed;
+mod hits;
 mod installation;
 mod limits;
 mod lists;
@@ -27,6 +29,7 @@ mod notices;
 mod outbox;
 mod pins;
 mod postgres;
+mod rehearsing;
 mod sign_ups;
 mod sources;
 mod sqlite;
@@ -40,6 +43,7 @@ pub use audience::{
     HeldSubscription, NewSubscription, Profile, StoredSubscription, Subject, Suppression,
 };
 pub use bells::{Bell, Listener};
+pub use collisions::{MayCollide, retrying};
 pub use editions::{
     ChunkCounts, EditionRow, Fragment, GroupCount, GroupKey, NewEdition, NewVariant, VariantRow,
 };
@@ -52,6 +56,7 @@ pub use messages::{
 };
 pub use moving::{MoveError, MoveProgress, Moved, MovedTable, TABLES};
 pub use notices::{NewNotice, NoticeKind, NoticeMessage, NoticeRow};
+pub use outbox::{DOUBTS_OF_DIGEST_MAX, DOUBTS_OF_NOTICE_MAX};
 pub use pins::Slice;
 pub use postgres::without_password as shown_address;
 pub use sign_ups::{Agreement, ConsentText, NewSignUp, SignUpRow};
@@ -64,7 +69,11 @@ pub use worker::GivingBack;
 use std::sync::Arc;
 
 use bells::Bells;
+use engine::Writer;
+use rehearsing::Rehearsal;
 use value::Value;
+
+use crate::model::{CadenceId, ListId, Timestamp};
 
 /// A statement, in the words of each engine; nearly always they are the same.
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +107,7 @@ pub fn all_statements() -> Vec<(&'static str, Sql)> {
         audience::ALL,
         editions::ALL,
         followed::ALL,
+        hits::ALL,
         installation::ALL,
         limits::ALL,
         lists::ALL,
@@ -123,6 +133,7 @@ pub struct Store {
     engine: engine::Engine,
     bells: Bells,
     actor: Arc<Actor>,
+    writer: Writer,
 }
 
 /// A transaction: everything in it happens, or nothing. Dropped without [`Tx::commit`], nothing
@@ -144,13 +155,22 @@ impl Store {
     /// the database cannot be opened.
     pub async fn open(url: &str, durability: Durability) -> Result<Self, StoreError> {
         let engine = engine::Engine::open(url, durability).await?;
-        Ok(Self { engine, bells: Bells::default(), actor: Arc::new(Actor::system()) })
+        let actor = Arc::new(Actor::system());
+        Ok(Self { engine, bells: Bells::default(), actor, writer: Writer::Work })
     }
 
     /// The same database, on which somebody else acts: the trace names them.
     #[must_use]
     pub fn acting_as(&self, actor: Actor) -> Self {
         Self { actor: Arc::new(actor), ..self.clone() }
+    }
+
+    /// The same database for pages. On PostgreSQL they write on a few connections of their own, and
+    /// wait for a few seconds only: with many of them waiting, the work goes on. On SQLite all wait
+    /// for one writer.
+    #[must_use]
+    pub fn for_pages(&self) -> Self {
+        Self { writer: Writer::Page, ..self.clone() }
     }
 
     /// Brings the tables to this version's form; gives the number of steps that were taken.
@@ -175,7 +195,7 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn write(&self) -> Result<Tx<'static>, StoreError> {
-        Ok(self.tx(self.engine.begin_write().await?))
+        Ok(self.tx(self.engine.begin_write(self.writer).await?))
     }
 
     /// A transaction that reads one state of the database, beside those that write.
@@ -184,6 +204,21 @@ impl Store {
     /// Where the database cannot be reached.
     pub async fn read(&self) -> Result<Tx<'static>, StoreError> {
         Ok(self.tx(self.engine.begin_read().await?))
+    }
+
+    /// A transaction to plan a cadence's next edition in, for a look at it. It works on copies, at
+    /// one state of the database: it waits for nobody, and nobody waits for it. Whatever is done in
+    /// it is gone with it.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached, or has no room for the copies.
+    pub async fn rehearse(
+        &self,
+        list: &ListId,
+        cadence: &CadenceId,
+        now: Timestamp,
+    ) -> Result<Tx<'static>, StoreError> {
+        Ok(self.tx(self.engine.begin_rehearsal(Rehearsal { list, cadence, now }).await?))
     }
 
     fn tx(&self, inner: engine::Transaction<'static>) -> Tx<'static> {
@@ -237,15 +272,7 @@ impl Store {
     /// # Errors
     /// Why not.
     pub async fn ready(&self) -> Result<(), StoreError> {
-        let (newest, found) = (self.engine.newest_step(), self.read().await?.newest_step().await?);
-        match found.cmp(&newest) {
-            std::cmp::Ordering::Equal => Ok(()),
-            std::cmp::Ordering::Less => {
-                let missing = usize::try_from(newest - found).unwrap_or(usize::MAX);
-                Err(StoreError::Behind { missing })
-            }
-            std::cmp::Ordering::Greater => Err(StoreError::Newer { found }),
-        }
+        self.read().await?.require_current().await
     }
 
     /// Rings every bell of this process, where word of others may have been missed.

@@ -18,7 +18,9 @@ statements! {
     NOTICE = "SELECT * FROM notice WHERE id = $1";
     NOTICE_BY_PURPOSE = "SELECT id FROM notice WHERE purpose = $1";
     DUE_NOTICES = "SELECT m.id, m.notice_id, m.subscriber_id, m.attempts, m.expires_at,
-            m.created_at, l.sender, p.address, x.cause AS suppressed, n.kind
+            m.created_at, l.sender, p.address, x.cause AS suppressed, n.kind,
+            (SELECT count(*) FROM attempt a
+                WHERE a.message_id = m.id AND a.outcome = 'in_doubt') AS doubts
         FROM message m
         JOIN notice n ON n.id = m.notice_id
         JOIN list l ON l.id = n.list_id
@@ -333,6 +335,7 @@ fn claimed(row: &Row) -> Result<ClaimedMessage, StoreError> {
         created_at: row.time("created_at")?,
         // A notice that comes twice says the same twice; one that is lost leaves somebody waiting.
         in_doubt: "resend".to_owned(),
+        doubts: row.int("doubts")?,
         address: row.text_or_none("address")?,
         sender: row.text("sender")?,
         subscription_state: None,

@@ -139,7 +139,7 @@ impl Web {
 
     /// The database, on which whoever holds a link or fills in a form acts.
     fn acting(&self, name: &str, visitor: &Visitor) -> Store {
-        self.installation.store.acting_as(Actor {
+        self.installation.store.for_pages().acting_as(Actor {
             kind: ActorKind::Token,
             name: name.to_owned(),
             origin: visitor.traced.clone(),
