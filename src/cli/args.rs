@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use clap::{Parser, Subcommand};
 
+use super::said::Said;
 pub use super::source_args::{Added, Source};
 use crate::daemon::Part;
 use crate::model::{CadenceId, ListId, SourceId, Timestamp};
@@ -167,8 +168,8 @@ pub enum Subscribers {
         #[arg(long)]
         list: ListId,
         /// How and when they consented; kept with each subscription
-        #[arg(long, default_value = "", value_name = "TEXT")]
-        consent: String,
+        #[arg(long, value_name = "TEXT")]
+        consent: Option<Said>,
         /// Say what would happen and write nothing
         #[arg(long)]
         dry_run: bool,
@@ -201,10 +202,10 @@ pub enum Subscribers {
         email: String,
         /// Why
         #[arg(long)]
-        reason: String,
+        reason: Said,
         /// Who wants it
         #[arg(long, value_name = "NAME")]
-        by: Option<String>,
+        by: Option<Said>,
     },
     /// Never write to an address again
     Suppress {
@@ -212,10 +213,10 @@ pub enum Subscribers {
         email: String,
         /// Why
         #[arg(long)]
-        reason: String,
+        reason: Said,
         /// Who wants it
         #[arg(long, value_name = "NAME")]
-        by: Option<String>,
+        by: Option<Said>,
     },
     /// Let an address be written to again
     Unsuppress {
@@ -223,10 +224,10 @@ pub enum Subscribers {
         email: String,
         /// Why; it stays in the trace for good, so name nobody
         #[arg(long)]
-        reason: String,
+        reason: Said,
         /// Who wants it
         #[arg(long, value_name = "NAME")]
-        by: Option<String>,
+        by: Option<Said>,
     },
 }
 
@@ -268,7 +269,7 @@ pub enum Digest {
         edition: i64,
         /// Who approves it
         #[arg(long, value_name = "NAME")]
-        by: String,
+        by: Said,
     },
     /// Refuse an edition that waits
     #[command(group = clap::ArgGroup::new("entries").required(true))]
@@ -283,7 +284,7 @@ pub enum Digest {
         give_back: bool,
         /// Who refuses it
         #[arg(long, value_name = "NAME")]
-        by: String,
+        by: Said,
     },
 }
 
@@ -342,7 +343,7 @@ pub enum Messages {
         ids: Vec<i64>,
         /// Who wants it
         #[arg(long, value_name = "NAME")]
-        by: String,
+        by: Said,
     },
     /// Drop messages that are held or wait
     Drop {
@@ -351,7 +352,7 @@ pub enum Messages {
         ids: Vec<i64>,
         /// Who wants it
         #[arg(long, value_name = "NAME")]
-        by: String,
+        by: Said,
     },
 }
 

@@ -16,6 +16,7 @@ mod moving;
 mod opml;
 mod output;
 mod replay;
+mod said;
 mod serve;
 mod source;
 mod source_args;

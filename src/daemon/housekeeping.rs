@@ -33,7 +33,9 @@ pub(super) async fn keep_house(
         }
     }
     if expired > 0 {
-        did.push(format!("forgot {expired} sign-up(s), notice(s) and counter(s) that are over"));
+        did.push(format!(
+            "forgot {expired} sign-up(s), counter(s), notice(s) or texts of notices that are over"
+        ));
     }
     Ok(did)
 }

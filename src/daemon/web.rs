@@ -21,10 +21,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::status::LoopStatus;
-use super::supervisor::{Failure, Round, Work, chain};
+use super::supervisor::{Failure, Round, Work};
 use super::{Context, Part};
+use crate::causes::chain;
 use crate::web::page::{Policy, answer};
-use crate::web::router;
+use crate::web::{ANSWER_MS, router};
 
 /// How long the database may take to say that it is there, in seconds.
 const DATABASE_SECONDS_MAX: u64 = 5;
@@ -60,8 +61,8 @@ impl Work for Pages {
         let listener = TcpListener::bind(listen).await.map_err(refused)?;
         tracing::info!("serving pages on http://{}", listener.local_addr().map_err(refused)?);
         status.went_round(Self::NAME);
-        let pages = router(Arc::clone(installation)).layer(map_response(try_again));
-        let pages = pages.merge(health(context.clone()));
+        let pages = router(Arc::clone(installation), Duration::from_millis(ANSWER_MS));
+        let pages = pages.layer(map_response(try_again)).merge(health(context.clone()));
         tokio::select! {
             () = accept(listener, pages, stop.clone()) => Ok(Round::default()),
             never = context.alive(Self::NAME) => match never {},

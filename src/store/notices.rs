@@ -55,6 +55,11 @@ statements! {
         WHERE edition_id IS NULL AND created_at < $1
             AND state IN ('accepted', 'failed', 'expired', 'cancelled', 'dropped')
         ORDER BY id LIMIT $2";
+    FINISHED_NOTICES = "SELECT n.id FROM message m JOIN notice n ON n.id = m.notice_id
+        WHERE m.edition_id IS NULL AND length(n.text) > 0 AND (m.state IN ('accepted', 'cancelled')
+            OR (m.state IN ('failed', 'expired', 'dropped') AND m.expires_at <= $1))
+        ORDER BY n.id LIMIT $2";
+    EMPTY_NOTICE = "UPDATE notice SET headers = $2, html = $2, text = $2 WHERE id = $1";
     FORGET_ATTEMPTS = "DELETE FROM attempt WHERE message_id = $1";
     FORGET_NOTICE_MESSAGE = "DELETE FROM message WHERE id = $1 AND edition_id IS NULL";
     FORGET_NOTICE = "DELETE FROM notice WHERE id = $1";
@@ -250,6 +255,17 @@ impl Tx<'_> {
         rows.iter()
             .map(|row| Ok((Doubt::read(row)?, row.int("notice_id")?, row.text("sender")?)))
             .collect()
+    }
+
+    /// Empties notices that nobody can send again, at most `limit`: the row stays for the sums.
+    /// Gives how many.
+    pub async fn empty_notices(&mut self, now: Timestamp, limit: i64) -> Result<u64, StoreError> {
+        let rows = self.rows(FINISHED_NOTICES, values![now, limit]).await?;
+        let nothing: &[u8] = &[];
+        for row in &rows {
+            self.execute(EMPTY_NOTICE, values![row.int("id")?, nothing]).await?;
+        }
+        Ok(rows.len() as u64)
     }
 
     /// Forgets notices that ended and are older than `before`, with message and attempts, at most

@@ -139,7 +139,7 @@ pub(super) async fn notify(tx: &mut Transaction<'_, Engine>, bell: Bell) -> Resu
 pub fn without_password(url: &str) -> String {
     match url::Url::parse(url) {
         Ok(mut url) if url.password().is_some() => {
-            let _ = url.set_password(Some("…"));
+            let _ = url.set_password(Some("***"));
             url.to_string()
         }
         Ok(url) => url.to_string(),

@@ -309,3 +309,11 @@ cadences = { daily = "0 0 7 * * *" }
     done(&["digest", "run"]);
     office.run_with(&["move"], &sqlite).refused(2);
 }
+
+#[test]
+fn a_password_in_an_address_is_shown_as_stars() {
+    let shown = banditore::store::shown_address;
+    assert_eq!(shown("postgres://u:p%40w@host/news"), "postgres://u:***@host/news");
+    assert_eq!(shown("postgres://u@host/news"), "postgres://u@host/news");
+    assert_eq!(shown("postgres://u:pw@host:x/news"), "postgres://…");
+}
