@@ -17,6 +17,7 @@
 //!   [`pause`] how long to wait after a failure.
 
 pub mod audience;
+mod causes;
 pub mod cli;
 pub mod clock;
 pub mod config;

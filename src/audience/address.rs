@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use unicode_normalization::UnicodeNormalization as _;
+
 /// The longest address, in octets (RFC 5321 4.5.3.1.3: a path of 256 with its brackets).
 pub const ADDRESS_OCTETS_MAX: usize = 254;
 /// The longest local part, in octets (RFC 5321 4.5.3.1.1).
@@ -10,7 +12,8 @@ pub const LOCAL_PART_OCTETS_MAX: usize = 64;
 /// The longest name in front of an address, in characters.
 pub const NAME_CHARS_MAX: usize = 200;
 
-/// An address that mail can be sent to: a local part, and a domain in A-labels (RFC 5890 2.3.2.1).
+/// An address that mail can be sent to: a local part in NFC (RFC 6532 3.1), and a domain in
+/// A-labels (RFC 5890 2.3.2.1).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EmailAddress {
     local: String,
@@ -32,6 +35,10 @@ pub enum InvalidAddress {
     /// What stands before the `@` cannot.
     #[error("what stands before the @ is no mailbox")]
     LocalPart,
+    /// What stands before the `@` has characters that only look like others (UAX 15 1.1): two
+    /// mailboxes could be told apart by nobody.
+    #[error("what stands before the @ has letters in a special form; write plain ones")]
+    Compatibility,
     /// What stands after the `@` is no domain.
     #[error("what stands after the @ is no domain")]
     Domain,
@@ -41,10 +48,11 @@ pub enum InvalidAddress {
 }
 
 impl EmailAddress {
-    /// What makes two addresses the same person's: everything in small letters. RFC 5321 2.4 would
-    /// have the case of a local part matter; nobody who types an address means that.
+    /// What makes two addresses the same person's: its ASCII letters small. RFC 5321 2.4 would have
+    /// the case of a local part matter; nobody who types an address means that. Beyond ASCII case
+    /// stays: small letters of one mailbox could be those of another.
     pub fn canonical(&self) -> String {
-        format!("{}@{}", self.local.to_lowercase(), self.domain)
+        format!("{}@{}", self.local.to_ascii_lowercase(), self.domain)
     }
 
     /// The part before the `@`.
@@ -73,10 +81,17 @@ impl FromStr for EmailAddress {
             return Err(InvalidAddress::Empty);
         }
         let (local, domain) = text.rsplit_once('@').ok_or(InvalidAddress::NoAt)?;
-        if text.len() > ADDRESS_OCTETS_MAX || local.len() > LOCAL_PART_OCTETS_MAX {
+        if text.len() > ADDRESS_OCTETS_MAX {
             return Err(InvalidAddress::TooLong);
         }
-        if !is_dot_string(local) {
+        if !local.nfc().eq(local.nfkc()) {
+            return Err(InvalidAddress::Compatibility);
+        }
+        let local: String = local.nfc().collect();
+        if local.len() > LOCAL_PART_OCTETS_MAX {
+            return Err(InvalidAddress::TooLong);
+        }
+        if !is_dot_string(&local) {
             return Err(InvalidAddress::LocalPart);
         }
         let domain = match url::Host::parse(domain) {
@@ -88,7 +103,7 @@ impl FromStr for EmailAddress {
         if !dotted || !labels.clone().all(is_label) || domain.len() > ADDRESS_OCTETS_MAX {
             return Err(InvalidAddress::Domain);
         }
-        Ok(Self { local: local.to_owned(), domain })
+        Ok(Self { local, domain })
     }
 }
 

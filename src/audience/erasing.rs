@@ -3,10 +3,14 @@
 use crate::model::Timestamp;
 use crate::store::{StoreError, StoredSubscription, TraceSubject, Tx};
 
+use super::limits::DAY_SECONDS;
 use super::traced::{
     TracedErasing, TracedReason, TracedSuppression, form, free_text, trace_subscriber,
 };
 use super::{EmailAddress, Keys, subscriptions};
+
+/// The cause of a suppression that an erasure leaves.
+pub(super) const ERASURE: &str = "erasure";
 
 /// Marks an address as one that must not be written to; it need not be subscribed.
 ///
@@ -19,7 +23,9 @@ pub async fn suppress(
     reason: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    bar(tx, &keys.address_hash(address), "block", reason, now).await
+    let hash = keys.address_hash(address);
+    hold_subscriptions(tx, &hash).await?;
+    bar(tx, &hash, "block", reason, now).await
 }
 
 /// Suppresses an address by its keyed hash. The reason stands with the suppression, and not in the
@@ -31,7 +37,6 @@ async fn bar(
     reason: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    hold_subscriptions(tx, hash).await?;
     let before = tx.suppression(hash).await?;
     tx.suppress(hash, cause, reason, now).await?;
     let before = before.map(|held| form(TracedSuppression { cause: held.cause }));
@@ -76,8 +81,9 @@ pub async fn unsuppress(
 }
 
 /// Erases a person: subscriptions end, address, name, words and consents go; a keyed hash of the
-/// address stays among the suppressions, so that no import brings it back. Gives whether the
-/// address was known.
+/// address stays among the suppressions, so that no import brings it back, with the day (UTC) and
+/// not the second. The trace then has lines of the random id, and none that has the hash. Gives
+/// whether the address was known.
 ///
 /// # Errors
 /// Where the database fails.
@@ -90,7 +96,10 @@ pub async fn erase(
 ) -> Result<bool, StoreError> {
     let hash = keys.address_hash(address);
     let known = match tx.hold_subject(&hash).await? {
-        None => false,
+        None => {
+            bar(tx, &hash, ERASURE, reason, now).await?;
+            false
+        }
         Some(subject) => {
             let found = tx.subscriptions_of(subject.id).await?;
             let subscriptions = found.len();
@@ -103,10 +112,15 @@ pub async fn erase(
                 for (key, _) in words {
                     tx.forget_word(&key).await?;
                 }
+                tx.forget_hits_of_subscription(held.id).await?;
                 tx.forget_consents(held.id).await?;
             }
             tx.forget_sign_ups_of(subject.id).await?;
             tx.erase_subject(subject.id, now).await?;
+            // No line of its own: it would name the hash beside the random id. The day alone, for
+            // the second would lead to the lines of this transaction.
+            let day = Timestamp(now.0 - now.0.rem_euclid(DAY_SECONDS));
+            tx.suppress(&hash, ERASURE, reason, day).await?;
             let before = form(TracedErasing { erased: false, subscriptions });
             let after = form(TracedErasing { erased: true, subscriptions: 0 });
             let lines = (Some(before), Some(after));
@@ -114,6 +128,5 @@ pub async fn erase(
             true
         }
     };
-    bar(tx, &hash, "erasure", reason, now).await?;
     Ok(known)
 }

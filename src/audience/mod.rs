@@ -23,12 +23,15 @@ pub use import::{
     COLUMNS, ImportError, ImportReport, ImportSettings, REFUSED_SHOWN_MAX, Refused, import,
 };
 pub use keys::Keys;
-pub use limits::{FORMS_A_NETWORK_AN_HOUR_MAX, FORMS_AN_HOUR_MAX, MAILS_AN_ADDRESS_A_DAY_MAX};
+pub use limits::{
+    CHANGES_A_NETWORK_AN_HOUR_MAX, CHANGES_A_SUBSCRIBER_A_DAY_MAX, FORMS_A_NETWORK_AN_HOUR_MAX,
+    FORMS_A_REGION_AN_HOUR_MAX, FORMS_AN_HOUR_MAX, MAILS_AN_ADDRESS_A_DAY_MAX, Origin,
+};
 pub use notices::{
     AskError, Asked, Draft, DraftError, Drafting, PREFERENCES_LINK_HOURS, Reception, SIGN_UP_DAYS,
 };
 pub use own::{Granted, Opened, Own, Wish};
-pub use sign_up::{Confirmation, SignUp, consent_text, default_cadence};
+pub use sign_up::{Confirmation, SignUp, asked_for, consent_text, default_cadence};
 pub use subscriptions::{
     ACTIVE, Consent, ENDED, Joined, Joining, PAUSED, Preferences, join, leave, pause, public_id,
     told_so_far,

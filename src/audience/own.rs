@@ -7,7 +7,7 @@ use crate::store::{
     ListRow, NoticeKind, StoreError, StoredSubscription, TraceSubject, Tx, retrying,
 };
 
-use super::limits::{admit_form, admit_mail};
+use super::limits::{Form, Origin, admit_change, admit_form, admit_mail};
 use super::notices::{AskError, Asked, Draft, PREFERENCES_LINK_HOURS, Reception, link_purpose};
 use super::subscriptions::{self, Consent, ENDED, Joined, Joining, PAUSED, Preferences};
 use super::{EmailAddress, public_id};
@@ -58,6 +58,8 @@ pub enum Granted {
     Over,
     /// The address must not be written to, so nothing but leaving can be asked for.
     Suppressed,
+    /// There were too many changes today, or too many from this network; nothing was changed.
+    TooMany,
 }
 
 impl Reception<'_> {
@@ -69,22 +71,21 @@ impl Reception<'_> {
     pub async fn ask_for_link(
         &self,
         address: &EmailAddress,
-        network: &str,
+        origin: &Origin<'_>,
         now: Timestamp,
     ) -> Result<Asked, AskError> {
-        retrying(|| self.try_ask_for_link(address, network, now)).await
+        retrying(|| self.try_ask_for_link(address, origin, now)).await
     }
 
     async fn try_ask_for_link(
         &self,
         address: &EmailAddress,
-        network: &str,
+        origin: &Origin<'_>,
         now: Timestamp,
     ) -> Result<Asked, AskError> {
         let hash = self.keys.address_hash(address);
         let mut tx = self.store.write().await?;
-        if !admit_form(&mut tx, self.keys, network, now).await? {
-            tx.commit().await?;
+        if !admit_form(&mut tx, self.keys, Form::Link, origin, now).await? {
             return Ok(Asked::TooMany);
         }
         let subject = tx.hold_subject(&hash).await?;
@@ -159,7 +160,8 @@ impl Reception<'_> {
         Ok(Opened::Open(own))
     }
 
-    /// Does what somebody wants of a subscription of theirs, by a link.
+    /// Does what somebody wants of a subscription of theirs, by a link. What is so already changes
+    /// nothing and counts for nothing; leaving is never too much.
     ///
     /// # Errors
     /// Where the database fails.
@@ -168,9 +170,10 @@ impl Reception<'_> {
         token: &str,
         subscription: &str,
         wish: &Wish,
+        origin: &Origin<'_>,
         now: Timestamp,
     ) -> Result<Granted, StoreError> {
-        retrying(|| self.try_grant(token, subscription, wish, now)).await
+        retrying(|| self.try_grant(token, subscription, wish, origin, now)).await
     }
 
     async fn try_grant(
@@ -178,6 +181,7 @@ impl Reception<'_> {
         token: &str,
         subscription: &str,
         wish: &Wish,
+        origin: &Origin<'_>,
         now: Timestamp,
     ) -> Result<Granted, StoreError> {
         let opened = self.keys.read_preferences_token(token);
@@ -185,6 +189,10 @@ impl Reception<'_> {
             return Ok(Granted::Over);
         };
         let mut tx = self.store.write().await?;
+        let counts = !matches!(wish, Wish::Leave);
+        if counts && !admit_change(&mut tx, self.keys, subscriber, origin, now).await? {
+            return Ok(Granted::TooMany);
+        }
         tx.hold_person(subscriber).await?;
         let held = tx.subscriptions_of(subscriber).await?.into_iter();
         let held = held.filter(|held| held.state != ENDED);
@@ -199,40 +207,40 @@ impl Reception<'_> {
                 subscriptions::leave(self.store, held.id, now).await?;
                 return Ok(Granted::Done);
             }
+            // Not committed: it is so already.
+            Wish::Pause if held.state == PAUSED => return Ok(Granted::Done),
+            Wish::Resume if held.state != PAUSED => return Ok(Granted::Done),
             Wish::Pause => subscriptions::pause(&mut tx, &held, true, now).await?,
             Wish::Resume => subscriptions::pause(&mut tx, &held, false, now).await?,
-            Wish::Prefer(wanted) => {
-                let granted = self.prefer(&mut tx, &held, wanted, now).await?;
-                if granted != Granted::Done {
-                    return Ok(granted);
-                }
-            }
+            Wish::Prefer(wanted) => match self.prefer(&mut tx, &held, wanted, now).await? {
+                Some(Joined::New | Joined::Changed) => {}
+                Some(Joined::Unchanged) => return Ok(Granted::Done),
+                Some(Joined::Suppressed) => return Ok(Granted::Suppressed),
+                Some(Joined::Left) | None => return Ok(Granted::Over),
+            },
         }
         tx.commit().await?;
         Ok(Granted::Done)
     }
 
+    /// Gives what joining came to; none where the person is not known any more.
     async fn prefer(
         &self,
         tx: &mut Tx<'_>,
         held: &StoredSubscription,
         wanted: &Preferences,
         now: Timestamp,
-    ) -> Result<Granted, StoreError> {
+    ) -> Result<Option<Joined>, StoreError> {
         let address = tx.subject(held.subscriber).await?.and_then(|subject| subject.address);
         let Some(address) = address.and_then(|text| text.parse::<EmailAddress>().ok()) else {
-            return Ok(Granted::Over);
+            return Ok(None);
         };
         let wanted = Preferences { words: tx.words_of(held.id).await?, ..wanted.clone() };
         // Kept for a subscription that is new, which this one is not.
         let consent = Consent { way: "page", proof: "", text_version: None };
         let joining =
             Joining { address: &address, name: None, list: &held.list, wanted: &wanted, consent };
-        Ok(match subscriptions::join(tx, self.keys, &joining, now).await? {
-            Joined::New | Joined::Changed | Joined::Unchanged => Granted::Done,
-            Joined::Suppressed => Granted::Suppressed,
-            Joined::Left => Granted::Over,
-        })
+        subscriptions::join(tx, self.keys, &joining, now).await.map(Some)
     }
 }
 

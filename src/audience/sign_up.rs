@@ -11,9 +11,10 @@ use crate::store::{
     StoredSubscription, Subject, TraceSubject, Tx, retrying,
 };
 
-use super::limits::{DAY_SECONDS, admit_form, admit_mail};
+use super::erasing::ERASURE;
+use super::limits::{DAY_SECONDS, Form, Origin, admit_form, admit_mail};
 use super::notices::{AskError, Asked, Draft, REPEAT_SECONDS, Reception, SIGN_UP_DAYS};
-use super::subscriptions::{self, Consent, ENDED, Joined, Joining, Preferences};
+use super::subscriptions::{self, Consent, ENDED, Joined, Joining, PAUSED, Preferences};
 use super::traced::{TracedSubscription, trace_subscription};
 use super::{EmailAddress, public_id};
 
@@ -31,8 +32,8 @@ pub struct SignUp<'a> {
     pub wanted: &'a Preferences,
     /// What they were told they agree to.
     pub text: &'a ConsentText,
-    /// The network they come from, masked.
-    pub network: &'a str,
+    /// Where they come from.
+    pub origin: Origin<'a>,
 }
 
 /// What a confirmation link leads to.
@@ -93,8 +94,7 @@ impl Reception<'_> {
         let already = self.drafts.draft(NoticeKind::Already, list, wanted.language)?;
         let hash = self.keys.address_hash(address);
         let mut tx = self.store.write().await?;
-        if !admit_form(&mut tx, self.keys, asked.network, now).await? {
-            tx.commit().await?;
+        if !admit_form(&mut tx, self.keys, Form::SignUp, &asked.origin, now).await? {
             return Ok(Asked::TooMany);
         }
         let subject = tx.hold_subject(&hash).await?;
@@ -104,7 +104,7 @@ impl Reception<'_> {
             None => None,
         };
         let held = held.filter(|held| held.state != ENDED);
-        if suppressed.is_some_and(|held| held.cause != "erasure") {
+        if suppressed.is_some_and(|held| held.cause != ERASURE) {
             // Nothing is sent, and nothing says so.
         } else if let Some(held) = held {
             self.mail_link(&mut tx, already, (held.subscriber, address), now).await?;
@@ -193,28 +193,32 @@ impl Reception<'_> {
         };
         let stands = stands(&mut tx, &sign_up, now).await?;
         let Confirmation::Open { list, language } = stands else { return Ok(stands) };
-        if !self.subscribe(&mut tx, &sign_up, now).await? {
+        let Some(lifted) = self.subscribe(&mut tx, &sign_up, now).await? else {
             return Ok(Confirmation::Suppressed);
-        }
+        };
         tx.confirm_sign_up(id, now).await?;
-        let after = json!({ "subscriber": public_id(sign_up.subscriber), "list": list });
+        // One answer counts: what else was asked for and not confirmed ends with it.
+        tx.end_open_sign_ups(sign_up.subscriber, &list).await?;
+        let subscriber = public_id(sign_up.subscriber);
+        let after = json!({ "subscriber": subscriber, "list": list, "erasure_lifted": lifted });
         trace(&mut tx, "sign_up.confirmed", id, None, Some(after), now).await?;
         tx.commit().await?;
         Ok(Confirmation::Done { list, language })
     }
 
-    /// Makes the subscription of a sign-up, or changes the one that is there; false where the
-    /// address must not be written to.
+    /// Makes the subscription of a sign-up, or changes the one that is there, and lets it go on
+    /// where it pauses. Gives whether that lifted an erasure; none where the address must not be
+    /// written to.
     async fn subscribe(
         &self,
         tx: &mut Tx<'_>,
         sign_up: &SignUpRow,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let Some(address) = address_of(tx, sign_up.subscriber).await? else { return Ok(false) };
-        let mut wanted = preferences(sign_up)?;
+    ) -> Result<Option<bool>, StoreError> {
+        let Some(address) = address_of(tx, sign_up.subscriber).await? else { return Ok(None) };
+        let mut wanted = asked_for(sign_up)?;
         wanted.cadence = offered(tx, &sign_up.list, wanted.cadence).await?;
-        self.lift_erasure(tx, &address, now).await?;
+        let lifted = self.lift_erasure(tx, &address).await?;
         let proof = format!(
             "asked on the page on {}, confirmed by the link mailed to the address",
             sign_up.asked_at.rfc3339(self.site.timezone)
@@ -225,11 +229,15 @@ impl Reception<'_> {
         let joining = Joining { address: &address, name: None, list, wanted: &wanted, consent };
         let joined = subscriptions::join(tx, self.keys, &joining, now).await?;
         if joined == Joined::Suppressed {
-            return Ok(false);
+            return Ok(None);
         }
-        let Some(held) = tx.subscription(sign_up.subscriber, list).await? else { return Ok(false) };
+        let Some(held) = tx.subscription(sign_up.subscriber, list).await? else { return Ok(None) };
         if joined == Joined::Left {
             come_back(tx, &held, &wanted, now).await?;
+        } else if held.state == PAUSED
+            && let Some(held) = tx.hold_subscription(held.id).await?
+        {
+            subscriptions::pause(tx, &held, false, now).await?;
         }
         if joined != Joined::New {
             tx.agree(held.id, &consent.given(now)).await?;
@@ -238,25 +246,19 @@ impl Reception<'_> {
             let after = json!({ "way": consent.way, "text_version": consent.text_version });
             tx.trace("subscription.agreed", subject, None, Some(after), now).await?;
         }
-        Ok(true)
+        Ok(Some(lifted))
     }
 
-    /// Who was only erased may come back: nobody but them can confirm.
+    /// Who was only erased may come back: nobody but them can confirm. The line of the sign-up says
+    /// that it was; one of its own would name the hash beside the random id.
     async fn lift_erasure(
         &self,
         tx: &mut Tx<'_>,
         address: &EmailAddress,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let hash = self.keys.address_hash(address);
-        let erased = tx.suppression(&hash).await?.filter(|held| held.cause == "erasure");
-        if erased.is_some() && tx.unsuppress(&hash).await? {
-            let before = json!({ "cause": "erasure" });
-            let after = json!({ "reason": "confirmed by the address itself" });
-            let subject = TraceSubject { kind: "address", id: &hash };
-            tx.trace("address.unsuppressed", subject, Some(before), Some(after), now).await?;
-        }
-        Ok(())
+        let erased = tx.suppression(&hash).await?.is_some_and(|held| held.cause == ERASURE);
+        Ok(erased && tx.unsuppress(&hash).await?)
     }
 }
 
@@ -279,7 +281,11 @@ fn wanted_json(wanted: &Preferences) -> String {
         .expect("ids and languages always have a JSON form")
 }
 
-fn preferences(sign_up: &SignUpRow) -> Result<Preferences, StoreError> {
+/// What somebody asked for; followed words are not asked for on pages.
+///
+/// # Errors
+/// Where the row says nothing that can be read.
+pub fn asked_for(sign_up: &SignUpRow) -> Result<Preferences, StoreError> {
     let wanted: Wanted = serde_json::from_str(&sign_up.wanted_json).map_err(|_| {
         StoreError::Unreadable { what: "sign-up", text: sign_up.wanted_json.clone() }
     })?;
@@ -310,7 +316,7 @@ async fn stands(
     now: Timestamp,
 ) -> Result<Confirmation, StoreError> {
     let list = sign_up.list.clone();
-    let language = preferences(sign_up)?.language;
+    let language = asked_for(sign_up)?.language;
     if sign_up.confirmed_at.is_some() {
         let held = tx.subscription(sign_up.subscriber, &list).await?;
         let there = held.is_some_and(|held| held.state != ENDED);
@@ -324,7 +330,7 @@ async fn stands(
         return Ok(Confirmation::Over);
     }
     let suppressed = tx.suppression_of(sign_up.subscriber).await?;
-    if suppressed.is_some_and(|held| held.cause != "erasure") {
+    if suppressed.is_some_and(|held| held.cause != ERASURE) {
         return Ok(Confirmation::Suppressed);
     }
     Ok(Confirmation::Open { list, language })

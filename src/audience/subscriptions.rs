@@ -259,6 +259,10 @@ pub(super) async fn change(
             told = told.min(message.window_start);
         }
     }
+    if changed.state == ENDED {
+        // An older confirmation link must not bring back who has left.
+        tx.end_open_sign_ups(held.subscriber, &held.list).await?;
+    }
     changed.cursor = Some(told);
     tx.change_subscription(&changed, now).await?;
     let followed = tx.words_of(held.id).await?;

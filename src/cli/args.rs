@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use clap::{Parser, Subcommand};
 
+use super::said::Said;
 pub use super::source_args::{Added, Source};
 use super::items::Items;
 use crate::daemon::Part;
@@ -171,8 +172,8 @@ pub enum Subscribers {
         #[arg(long)]
         list: ListId,
         /// How and when they consented; kept with each subscription
-        #[arg(long, default_value = "", value_name = "TEXT")]
-        consent: String,
+        #[arg(long, value_name = "TEXT")]
+        consent: Option<Said>,
         /// Say what would happen and write nothing
         #[arg(long)]
         dry_run: bool,
@@ -205,10 +206,10 @@ pub enum Subscribers {
         email: String,
         /// Why
         #[arg(long)]
-        reason: String,
+        reason: Said,
         /// Who wants it
         #[arg(long, value_name = "NAME")]
-        by: Option<String>,
+        by: Option<Said>,
     },
     /// Never write to an address again
     Suppress {
@@ -216,10 +217,10 @@ pub enum Subscribers {
         email: String,
         /// Why
         #[arg(long)]
-        reason: String,
+        reason: Said,
         /// Who wants it
         #[arg(long, value_name = "NAME")]
-        by: Option<String>,
+        by: Option<Said>,
     },
     /// Let an address be written to again
     Unsuppress {
@@ -227,10 +228,10 @@ pub enum Subscribers {
         email: String,
         /// Why; it stays in the trace for good, so name nobody
         #[arg(long)]
-        reason: String,
+        reason: Said,
         /// Who wants it
         #[arg(long, value_name = "NAME")]
-        by: Option<String>,
+        by: Option<Said>,
     },
 }
 
@@ -272,7 +273,7 @@ pub enum Digest {
         edition: i64,
         /// Who approves it
         #[arg(long, value_name = "NAME")]
-        by: String,
+        by: Said,
     },
     /// Refuse an edition that waits
     #[command(group = clap::ArgGroup::new("entries").required(true))]
@@ -287,7 +288,7 @@ pub enum Digest {
         give_back: bool,
         /// Who refuses it
         #[arg(long, value_name = "NAME")]
-        by: String,
+        by: Said,
     },
 }
 
@@ -346,7 +347,7 @@ pub enum Messages {
         ids: Vec<i64>,
         /// Who wants it
         #[arg(long, value_name = "NAME")]
-        by: String,
+        by: Said,
     },
     /// Drop messages that are held or wait
     Drop {
@@ -355,7 +356,7 @@ pub enum Messages {
         ids: Vec<i64>,
         /// Who wants it
         #[arg(long, value_name = "NAME")]
-        by: String,
+        by: Said,
     },
 }
 
@@ -382,11 +383,14 @@ pub enum Editions {
 #[derive(Debug, clap::Args)]
 pub struct Move {
     /// The database to copy into: postgres://user@host/database
-    #[arg(long, value_name = "ADDRESS")]
-    pub to: String,
+    #[arg(long, value_name = "ADDRESS", required_unless_present = "take_back")]
+    pub to: Option<String>,
     /// Take away what the target holds, where it is an older copy of this installation
     #[arg(long)]
     pub replace: bool,
+    /// Use this database again, which was moved: nobody may use the other any more
+    #[arg(long, conflicts_with_all = ["to", "replace"])]
+    pub take_back: bool,
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,

@@ -12,7 +12,7 @@ use crate::round::{self, RoundError};
 
 /// A whole round: poll, plan, deliver.
 pub async fn once(context: &Context, args: &args::Json) -> Result<ExitCode, CliError> {
-    let installation = context.open().await?;
+    let installation = context.open_to_work().await?;
     let (progress, totals) = watch::channel(Totals::default());
     follow_delivery(totals);
     let report = round::once(&installation, progress).await?;
@@ -46,7 +46,7 @@ fn relay_away(installation: &Installation, cause: String) -> CliError {
 
 /// Delivers what is due.
 pub async fn deliver(context: &Context, args: &args::Deliver) -> Result<ExitCode, CliError> {
-    let installation = context.open().await?;
+    let installation = context.open_to_work().await?;
     let (progress, totals) = watch::channel(Totals::default());
     follow_delivery(totals);
     let delivered = round::deliver(&installation, args.until_empty, progress).await?;

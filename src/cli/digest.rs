@@ -24,7 +24,11 @@ const SAMPLE_ADDRESS: &str = "destinatario@example.org";
 /// Runs one of the commands.
 pub async fn run(context: &Context, command: args::Digest) -> Result<ExitCode, CliError> {
     let looks = matches!(command, args::Digest::Plan { .. } | args::Digest::Preview { .. });
-    let installation = if looks { context.open_to_look().await? } else { context.open().await? };
+    let installation = match command {
+        _ if looks => context.open_to_look().await?,
+        args::Digest::Run(_) => context.open_to_work().await?,
+        _ => context.open().await?,
+    };
     match command {
         args::Digest::Plan { list, cadence, json } => {
             plan(&installation, &list, &cadence, json).await

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::path::Path;
 
 use crate::audience::ImportError;
+use crate::causes::chain;
 use crate::config::ConfigError;
 use crate::daemon::DaemonError;
 use crate::delivery::{ArchiveError, DecisionError, DeliveryError};
@@ -83,20 +84,6 @@ impl From<clap::Error> for CliError {
         };
         Self::usage(what, hint)
     }
-}
-
-/// An error with all its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 impl From<OpenError> for CliError {

@@ -17,6 +17,7 @@ mod moving;
 mod opml;
 mod output;
 mod replay;
+mod said;
 mod serve;
 mod source;
 mod source_args;
@@ -48,6 +49,13 @@ impl Context {
     async fn open(&self) -> Result<Installation, CliError> {
         let (config, clock) = (self.config.as_deref(), self.clock.clone());
         Ok(Installation::open(config, clock, self.actor.clone()).await?)
+    }
+
+    /// For commands that poll, plan or deliver: not on a database that was moved from.
+    async fn open_to_work(&self) -> Result<Installation, CliError> {
+        let installation = self.open().await?;
+        installation.store.require_in_use().await?;
+        Ok(installation)
     }
 
     /// For commands that change nothing.

@@ -2,20 +2,24 @@
 
 use std::process::ExitCode;
 
+use serde_json::json;
+
 use super::output::{bar, print, print_json, table};
 use super::{CliError, Context, args};
+use crate::installation::Installation;
 use crate::store::{Durability, MoveError, Moved, Store, shown_address};
 
 /// Copies the installation into another database, compares the two, and says what to do then.
 pub async fn run(context: &Context, args: &args::Move) -> Result<ExitCode, CliError> {
     let installation = context.open().await?;
+    let Some(to) = &args.to else { return take_back(&installation, args.json).await };
     // Whatever the settings say, what was moved must not be lost to a power cut after it is said.
-    let target = Store::open(&args.to, Durability::Power).await?;
+    let target = Store::open(to, Durability::Power).await?;
     let progress = bar(0, "moving");
     let now = installation.clock.now();
     let moved = installation
         .store
-        .move_to(&target, &args.to, args.replace, now, |step| {
+        .move_to(&target, to, args.replace, now, |step| {
             progress.set_length(step.total);
             progress.set_position(step.done);
             progress.set_message(step.table);
@@ -28,7 +32,22 @@ pub async fn run(context: &Context, args: &args::Move) -> Result<ExitCode, CliEr
     if args.json {
         print_json(&moved)?;
     } else {
-        print(&describe(&moved, &args.to))?;
+        print(&describe(&moved, to))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Uses the database again that was moved from.
+async fn take_back(installation: &Installation, json: bool) -> Result<ExitCode, CliError> {
+    let taken_back = installation.store.take_back(installation.clock.now()).await?;
+    installation.store.close().await;
+    if json {
+        print_json(&json!({ "taken_back": taken_back }))?;
+    } else {
+        print(match taken_back {
+            true => "this database is in use again; nobody may use the other any more\n",
+            false => "this database was not moved: it is in use\n",
+        })?;
     }
     Ok(ExitCode::SUCCESS)
 }

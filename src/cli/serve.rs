@@ -19,7 +19,7 @@ pub async fn run(context: &Context, args: &args::Serve) -> Result<ExitCode, CliE
     let (terminated, interrupted) =
         (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
     tokio::spawn(obey(terminated, interrupted, stop.clone()));
-    let installation = Arc::new(context.open().await?);
+    let installation = Arc::new(context.open_to_work().await?);
     daemon::serve(Arc::clone(&installation), &args.only, stop).await?;
     Ok(ExitCode::SUCCESS)
 }

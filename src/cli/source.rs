@@ -242,7 +242,7 @@ async fn remove(context: &Context, id: &SourceId) -> Result<ExitCode, CliError> 
 }
 
 async fn poll(context: &Context, id: Option<&SourceId>, json: bool) -> Result<ExitCode, CliError> {
-    let installation = context.open().await?;
+    let installation = context.open_to_work().await?;
     let polled = round::poll(&installation, id).await?;
     if let Some(id) = id.filter(|_| polled.is_empty()) {
         let hint = "`banditore source list` shows what there is";

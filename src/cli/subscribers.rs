@@ -6,11 +6,12 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::output::{bar, print, print_json};
+use super::said::Said;
 use super::{CliError, Context, acting, args};
 use crate::audience::{self, EmailAddress, ImportReport, REFUSED_SHOWN_MAX, public_id};
 use crate::installation::Installation;
 use crate::model::{CadenceId, ListId};
-use crate::store::{StoredSubscription, Tx, retrying};
+use crate::store::{StoreError, StoredSubscription, Tx, retrying};
 
 /// Subscriptions that an export reads in one go.
 const SUBSCRIPTIONS_A_PAGE: i64 = 1_000;
@@ -20,10 +21,11 @@ const REFUSED_PRINTED_MAX: usize = 20;
 /// Runs one of the commands.
 pub async fn run(context: &Context, command: args::Subscribers) -> Result<ExitCode, CliError> {
     let installation = context.open().await?;
-    let by = |by: Option<String>| by.map_or(context.actor.clone(), |name| acting::person(&name));
+    let by = |by: Option<Said>| by.map_or(context.actor.clone(), |name| acting::person(&name));
     match command {
         args::Subscribers::Import { file, list, consent, dry_run, json } => {
-            let report = import(&installation, &file, &list, &consent, dry_run).await?;
+            let consent = consent.as_deref().unwrap_or_default();
+            let report = import(&installation, &file, &list, consent, dry_run).await?;
             print_report(&report, dry_run, json)
         }
         args::Subscribers::Export { list, out } => {
@@ -257,14 +259,20 @@ async fn asked(
 ) -> Result<(Vec<Value>, Vec<Value>), CliError> {
     let sign_ups = tx.sign_ups_of(subscriber).await?;
     let sign_up = sign_ups.iter().map(|sign_up| {
-        json!({
+        let wanted = audience::asked_for(sign_up)?;
+        Ok(json!({
             "list": sign_up.list,
+            "cadence": wanted.cadence,
+            "language": wanted.language,
+            "topics": wanted.topics,
+            "places": wanted.places,
             "asked": sign_up.asked_at.rfc3339(zone),
             "expires": sign_up.expires_at.rfc3339(zone),
             "confirmed": sign_up.confirmed_at.map(|at| at.rfc3339(zone)),
             "text_version": sign_up.text_version,
-        })
+        }))
     });
+    let sign_ups = sign_up.collect::<Result<_, StoreError>>()?;
     let notices = tx.notice_messages_of(subscriber).await?;
     let notice = notices.iter().map(|notice| {
         json!({
@@ -274,7 +282,7 @@ async fn asked(
             "created": notice.created_at.rfc3339(zone),
         })
     });
-    Ok((sign_up.collect(), notice.collect()))
+    Ok((sign_ups, notice.collect()))
 }
 
 /// The same for people: a line a fact.
@@ -306,7 +314,10 @@ fn describe(document: &Value) -> String {
             Some(at) => format!("confirmed {at}"),
             None => format!("not confirmed; expires {expires}"),
         };
-        text.push_str(&format!("asked for list {list} {asked}, {until}\n"));
+        let [cadence, language] = ["cadence", "language"].map(|key| word(&sign_up[key]));
+        let how = format!("({cadence}, {language})");
+        text.push_str(&format!("asked for list {list} {how} {asked}, {until}\n"));
+        text.push_str(&describe_choices(sign_up, &["topics", "places"]));
     }
     for notice in document["notices"].as_array().into_iter().flatten() {
         let [kind, state, created] = ["notice", "state", "created"].map(|key| word(&notice[key]));
@@ -321,11 +332,7 @@ fn describe_subscription(held: &Value) -> String {
         ["list", "cadence", "state", "since"].map(|key| word(&held[key]));
     let language = word(&held["language"]);
     let mut text = format!("list {list} ({cadence}, {language}), {state}, since {since}\n");
-    for (key, none) in [("topics", "all"), ("places", "the whole area"), ("words", "none")] {
-        let some = held[key].as_array().into_iter().flatten().map(word);
-        let some = some.collect::<Vec<_>>().join(", ");
-        text.push_str(&format!("  {key}: {}\n", if some.is_empty() { none } else { &some }));
-    }
+    text.push_str(&describe_choices(held, &["topics", "places", "words"]));
     for consent in held["consents"].as_array().into_iter().flatten() {
         let [way, proof, at] = ["way", "proof", "at"].map(|key| word(&consent[key]));
         text.push_str(&format!("  consent by {way}, {at}: {proof}\n"));
@@ -334,6 +341,21 @@ fn describe_subscription(held: &Value) -> String {
         }
     }
     text
+}
+
+/// What was chosen: a line a kind.
+fn describe_choices(chosen: &Value, kinds: &[&str]) -> String {
+    let line = |kind: &&str| {
+        let none = match *kind {
+            "topics" => "all",
+            "places" => "the whole area",
+            _ => "none",
+        };
+        let some = chosen[*kind].as_array().into_iter().flatten().map(word);
+        let some = some.collect::<Vec<_>>().join(", ");
+        format!("  {kind}: {}\n", if some.is_empty() { none } else { &some })
+    };
+    kinds.iter().map(line).collect()
 }
 
 fn word(value: &Value) -> &str {

@@ -9,8 +9,8 @@ use serde_json::json;
 use super::output::{print, print_json_line};
 use super::subscribers::address;
 use super::{CliError, Context, args};
-use crate::audience;
-use crate::store::{TraceRow, TraceSubject};
+use crate::audience::{self, Keys};
+use crate::store::{TraceRow, TraceSubject, Tx};
 
 /// Prints lines of the trace, the newest first.
 pub async fn run(context: &Context, args: &args::Trace) -> Result<ExitCode, CliError> {
@@ -34,6 +34,9 @@ pub async fn run(context: &Context, args: &args::Trace) -> Result<ExitCode, CliE
             None => tx.trace_before(None, limit).await?,
         }
     };
+    if rows.is_empty() {
+        require_known(&mut tx, &installation.keys, args).await?;
+    }
     drop(tx);
     for row in &rows {
         if args.json {
@@ -43,6 +46,29 @@ pub async fn run(context: &Context, args: &args::Trace) -> Result<ExitCode, CliE
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What has no line is a mistake where the database does not know it either.
+async fn require_known(tx: &mut Tx<'_>, keys: &Keys, args: &args::Trace) -> Result<(), CliError> {
+    let unknown = if let Some(email) = &args.subscriber {
+        let hash = keys.address_hash(&address(email)?);
+        let known =
+            tx.subject_by_hash(&hash).await?.is_some() || tx.suppression(&hash).await?.is_some();
+        (!known).then(|| format!("{email:?} is not known"))
+    } else if let Some(id) = &args.list {
+        tx.list(id).await?.is_none().then(|| format!("there is no list {id}"))
+    } else if let Some(id) = &args.source {
+        tx.source(id).await?.is_none().then(|| format!("there is no source {id}"))
+    } else if let Some(id) = args.edition {
+        tx.edition(id).await?.is_none().then(|| format!("there is no edition {id}"))
+    } else if let Some(id) = args.message {
+        let known = tx.message(id).await?.is_some() || tx.notice_message(id).await?.is_some();
+        (!known).then(|| format!("there is no message {id}"))
+    } else {
+        None
+    };
+    let hint = "`banditore trace` without it shows every line, with what each is about";
+    unknown.map_or(Ok(()), |what| Err(CliError::usage(what, hint)))
 }
 
 fn document(row: &TraceRow, zone: Tz) -> Json {

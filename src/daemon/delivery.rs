@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::supervisor::{Failure, Round, Work, chain};
+use super::supervisor::{Failure, Round, Work};
 use super::{Context, Part};
+use crate::causes::chain;
 use crate::delivery::{Run, Totals, Until};
 use crate::round;
 

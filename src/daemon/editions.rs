@@ -35,6 +35,7 @@ impl Work for Editions {
 
     async fn round(&mut self, context: &Context) -> Result<Round, Failure> {
         let Context { installation, status, stop } = context;
+        installation.store.ready().await?;
         let waited = self.started.elapsed() > Duration::from_secs(FIRST_POLL_SECONDS_MAX);
         if !waited && status.is_starting(Part::Ingest.as_str()) {
             let next = Some(Duration::from_millis(FIRST_POLL_LOOK_MS));

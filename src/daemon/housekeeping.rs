@@ -9,6 +9,9 @@ use crate::store::{StoreError, retrying};
 /// How many short transactions of expiring there are in one go; what is left waits for the next.
 const EXPIRING_TURNS_MAX: usize = 100;
 
+/// How many hits of planned editions one transaction forgets.
+const HITS_A_TRANSACTION: i64 = 10_000;
+
 /// Keeps the house: each room's leftovers, in short transactions. Gives what was done, in words.
 pub(super) async fn keep_house(
     installation: &Installation,
@@ -21,6 +24,7 @@ pub(super) async fn keep_house(
     if workers > 0 {
         did.push(format!("forgot {workers} worker(s) that are long gone"));
     }
+    forget_left_hits(installation).await?;
     let mut expired = 0;
     for _ in 0..EXPIRING_TURNS_MAX {
         match retrying(|| audience::expire_sign_ups(&installation.store, now)).await? {
@@ -29,7 +33,22 @@ pub(super) async fn keep_house(
         }
     }
     if expired > 0 {
-        did.push(format!("forgot {expired} sign-up(s), notice(s) and counter(s) that are over"));
+        did.push(format!(
+            "forgot {expired} sign-up(s), counter(s), notice(s) or texts of notices that are over"
+        ));
     }
     Ok(did)
+}
+
+/// Forgets whose followed words stood where, in editions whose planner was killed just before it
+/// would have done so.
+async fn forget_left_hits(installation: &Installation) -> Result<(), StoreError> {
+    loop {
+        let mut tx = installation.store.write().await?;
+        let forgotten = tx.forget_left_hits(HITS_A_TRANSACTION).await?;
+        tx.commit().await?;
+        if i64::try_from(forgotten).unwrap_or(i64::MAX) < HITS_A_TRANSACTION {
+            return Ok(());
+        }
+    }
 }

@@ -48,6 +48,7 @@ impl Work for Ingest {
 
     async fn round(&mut self, context: &Context) -> Result<Round, Failure> {
         let Context { installation, status, stop } = context;
+        installation.store.ready().await?;
         if self.polling.is_none() {
             self.polling = Some(installation.store.lock_polling().await?);
         }

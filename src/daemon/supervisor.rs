@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt as _;
 
 use super::Context;
+use crate::causes::chain;
 use crate::pause::Pauses;
 use crate::store::Listener;
 
@@ -92,20 +93,6 @@ pub(super) async fn keep_going<W: Work>(mut work: W, mut bell: Option<Listener>,
 /// Waits, unless the daemon is stopped.
 async fn sleep(context: &Context, pause: Duration) {
     let _ = tokio::time::timeout(pause, context.stop.cancelled()).await;
-}
-
-/// An error with its causes, in one line.
-pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// What a panic said.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
@@ -20,10 +21,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::status::LoopStatus;
-use super::supervisor::{Failure, Round, Work, chain};
+use super::supervisor::{Failure, Round, Work};
 use super::{Context, Part};
+use crate::causes::chain;
 use crate::web::page::{Policy, answer};
-use crate::web::router;
+use crate::web::{ANSWER_MS, router};
 
 /// How long the database may take to say that it is there, in seconds.
 const DATABASE_SECONDS_MAX: u64 = 5;
@@ -35,6 +37,8 @@ const HEAD_SECONDS_MAX: u64 = 15;
 const CONNECTION_SECONDS_MAX: u64 = 300;
 /// How long to wait where no connection can be taken, in milliseconds: out of descriptors, mostly.
 const ACCEPT_AGAIN_MS: u64 = 100;
+/// After how long a page that could not be answered is asked for again, in seconds.
+const TRY_AGAIN_SECONDS: u64 = 30;
 /// How long requests may take to end when the daemon is stopped, in seconds.
 const STOP_SECONDS_MAX: u64 = 10;
 
@@ -57,12 +61,23 @@ impl Work for Pages {
         let listener = TcpListener::bind(listen).await.map_err(refused)?;
         tracing::info!("serving pages on http://{}", listener.local_addr().map_err(refused)?);
         status.went_round(Self::NAME);
-        let pages = router(Arc::clone(installation)).merge(health(context.clone()));
+        let pages = router(Arc::clone(installation), Duration::from_millis(ANSWER_MS));
+        let pages = pages.layer(map_response(try_again)).merge(health(context.clone()));
         tokio::select! {
             () = accept(listener, pages, stop.clone()) => Ok(Round::default()),
             never = context.alive(Self::NAME) => match never {},
         }
     }
+}
+
+/// A page that could not be answered now, since the database is busy or away, says when to come
+/// back (RFC 9110 10.2.3).
+async fn try_again(mut response: Response) -> Response {
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        let seconds = HeaderValue::from(TRY_AGAIN_SECONDS);
+        response.headers_mut().entry(header::RETRY_AFTER).or_insert(seconds);
+    }
+    response
 }
 
 /// Serves pages until it is stopped; then it takes no more connections, and requests that are under

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::sync::{Mutex, mpsc, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::store::{ClaimedMessage, OutcomeRow};
@@ -87,52 +88,86 @@ impl Line {
         }
     }
 
-    /// One connection's life: it opens when there is a message, and takes the next while it can.
+    /// One connection's life: it opens when there is a message, takes the next while it can, and is
+    /// closed when there has been none for a while.
     async fn serve(&self) {
-        let mut connection: Option<(Connection, Alive<'_>)> = None;
+        let mut open: Option<Open<'_>> = None;
         let mut pause = RELAY_PAUSE_SECONDS.0;
-        loop {
-            let job = self.jobs.lock().await.recv().await;
-            let Some(job) = job else { break };
+        while let Some(job) = self.next_job(&mut open).await {
             if self.stop.is_cancelled() {
                 continue;
             }
-            let now = || self.delivery.clock.now();
-            let (open, _) = match &mut connection {
+            let ended = self.converse(&mut open, &job).await;
+            let now = self.delivery.clock.now();
+            let outcome = match &ended {
+                Ended::GivenUp => None,
+                Ended::Accepted(reply) => Some(policy::accepted(&job.message, reply, now)),
+                Ended::Failed(failure) | Ended::NotOpened(failure, _) => {
+                    policy::failed(&job.message, failure, now)
+                }
+            };
+            self.end(outcome, job.place).await;
+            match ended {
+                Ended::NotOpened(_, true) => self.relay_away.store(true, Ordering::SeqCst),
+                Ended::NotOpened(_, false) => self.rest(&mut pause).await,
+                _ => pause = RELAY_PAUSE_SECONDS.0,
+            }
+        }
+        if let Some((connection, _)) = open {
+            connection.quit().await;
+        }
+    }
+
+    /// The next message; none where none comes any more. A connection that waits for it longer than
+    /// [`IDLE_SECONDS_MAX`](super::smtp::IDLE_SECONDS_MAX) is closed.
+    async fn next_job(&self, open: &mut Option<Open<'_>>) -> Option<Job> {
+        // Both may be dropped while they wait: nothing is lost.
+        let next = async || self.jobs.lock().await.recv().await;
+        if let Some((connection, alive)) = open.take() {
+            match timeout(self.delivery.relay.limits().idle, next()).await {
+                Ok(job) => {
+                    *open = Some((connection, alive));
+                    return job;
+                }
+                Err(_) => connection.quit().await,
+            }
+        }
+        next().await
+    }
+
+    /// Hands a message over, on a connection that is opened where there is none. One that has
+    /// served others may have been closed by the relay meanwhile, or be closed by it now (421):
+    /// before MAIL is answered that says nothing of the message, which goes out on a new one, once.
+    async fn converse<'a>(&'a self, open: &mut Option<Open<'a>>, job: &Job) -> Ended {
+        let mut reused = open.is_some();
+        loop {
+            let (connection, _) = match open {
                 Some(open) => open,
                 None => match self.open().await {
-                    Some(Ok(open)) => connection.insert(open),
-                    None => continue,
-                    Some(Err((failure, alone))) => {
-                        self.end(policy::failed(&job.message, &failure, now()), job.place).await;
-                        if alone {
-                            self.relay_away.store(true, Ordering::SeqCst);
-                        } else {
-                            self.rest(&mut pause).await;
-                        }
-                        continue;
-                    }
+                    Some(Ok(opened)) => open.insert(opened),
+                    None => return Ended::GivenUp,
+                    Some(Err((failure, alone))) => return Ended::NotOpened(failure, alone),
                 },
             };
-            pause = RELAY_PAUSE_SECONDS.0;
-            let outcome = match self.send(open, &job).await {
-                Some(Ok(reply)) => Some(policy::accepted(&job.message, &reply, now())),
-                Some(Err(failure)) => policy::failed(&job.message, &failure, now()),
-                None => None,
-            };
-            if !open.is_usable() {
-                connection = None;
+            let sent = self.send(connection, job).await;
+            if !connection.is_usable() {
+                *open = None;
             }
-            self.end(outcome, job.place).await;
-        }
-        if let Some((open, _)) = connection {
-            open.quit().await;
+            match sent {
+                None => return Ended::GivenUp,
+                Some(Ok(reply)) => return Ended::Accepted(reply),
+                Some(Err(failure)) if reused && open.is_none() && failure.is_goodbye() => {
+                    tracing::debug!(%failure, "the relay closed a connection; opening another");
+                    reused = false;
+                }
+                Some(Err(failure)) => return Ended::Failed(failure),
+            }
         }
     }
 
     /// Opens a connection; none where the run was stopped first. A failure comes with whether no
     /// other is alive: then the relay is away.
-    async fn open(&self) -> Option<Result<(Connection, Alive<'_>), (Failure, bool)>> {
+    async fn open(&self) -> Option<Result<Open<'_>, (Failure, bool)>> {
         let alive = Alive::one_more(&self.alive);
         let opened = tokio::select! {
             opened = self.delivery.relay.open() => opened,
@@ -196,6 +231,19 @@ impl Line {
     pub fn failure(&self) -> Option<String> {
         self.last_failure.lock().ok().and_then(|last| last.clone())
     }
+}
+
+/// A connection that is open, and counted.
+type Open<'a> = (Connection, Alive<'a>);
+
+/// How it went with a message.
+enum Ended {
+    /// The run was stopped before its content had begun.
+    GivenUp,
+    Accepted(Reply),
+    Failed(Failure),
+    /// No connection could be opened; and whether no other is alive.
+    NotOpened(Failure, bool),
 }
 
 /// A connection that is open or about to be; counted as long as this lives.

@@ -2,7 +2,10 @@
 
 use crate::editions::DIGEST_LIFETIME_SECONDS;
 use crate::model::Timestamp;
-use crate::store::{ClaimedMessage, MessageState, Outcome, OutcomeRow};
+use crate::store::{
+    ClaimedMessage, DOUBTS_OF_DIGEST_MAX, DOUBTS_OF_NOTICE_MAX, MessageOf, MessageState, Outcome,
+    OutcomeRow,
+};
 
 use super::smtp::{Failure, FailureKind, Reply, Stage};
 
@@ -57,7 +60,7 @@ pub fn failed(message: &ClaimedMessage, failure: &Failure, now: Timestamp) -> Op
         FailureKind::Refused => return None,
         FailureKind::Temporary => (Outcome::Deferred, MessageState::Deferred),
         FailureKind::Permanent => (Outcome::Failed, MessageState::Failed),
-        FailureKind::Doubt => (Outcome::InDoubt, in_doubt(&message.in_doubt)),
+        FailureKind::Doubt => (Outcome::InDoubt, in_doubt(message)),
     };
     let final_cause = matches!(state, MessageState::Failed | MessageState::Dropped);
     Some(OutcomeRow {
@@ -88,11 +91,16 @@ pub fn unmade(message: &ClaimedMessage, why: String, now: Timestamp) -> OutcomeR
     }
 }
 
-/// What a list's policy makes of a message in doubt.
-fn in_doubt(policy: &str) -> MessageState {
-    match policy {
-        "resend" => MessageState::Queued,
-        "hold" => MessageState::Held,
+/// What a message in doubt becomes: a notice is sent again, others as their list's policy says; not
+/// for ever, since each doubt may be a copy that has arrived.
+fn in_doubt(message: &ClaimedMessage) -> MessageState {
+    let doubts = message.doubts + 1;
+    let notice = matches!(message.of, MessageOf::Notice { .. });
+    match message.in_doubt.as_str() {
+        _ if notice && doubts < DOUBTS_OF_NOTICE_MAX => MessageState::Queued,
+        _ if notice => MessageState::Failed,
+        "resend" if doubts < DOUBTS_OF_DIGEST_MAX => MessageState::Queued,
+        "resend" | "hold" => MessageState::Held,
         _ => MessageState::Dropped,
     }
 }

@@ -177,6 +177,7 @@ impl<'a> Claiming<'a> {
     ) -> Result<usize, DeliveryError> {
         let now = self.delivery.clock.now();
         let mut tx = self.delivery.store.write().await?;
+        tx.require_current().await?;
         tx.hold_lease(self.worker, now, self.delivery.lease_seconds).await?;
         self.strays |= self.places.were_given_up();
         let mut doubts = 0;

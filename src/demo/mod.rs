@@ -10,6 +10,7 @@ pub mod news_site;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
@@ -155,7 +156,7 @@ impl Demo {
         let installation = Arc::new(installation);
         let shown = Router::new()
             .nest("/mailbox", mailbox::router(Arc::clone(&mailbox), Rome, "/mailbox"))
-            .merge(web::pages(Arc::clone(&installation)))
+            .merge(web::pages(Arc::clone(&installation), Duration::from_millis(web::ANSWER_MS)))
             .merge(home(&news_pages));
         servers.spawn(async move {
             let _ = axum::serve(listener, web::service(shown)).await;

@@ -12,6 +12,7 @@ mod error;
 mod explain;
 mod lists;
 mod planner;
+mod rehearsing;
 mod slots;
 mod traced;
 mod unplaced;

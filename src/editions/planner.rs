@@ -140,6 +140,7 @@ impl<'a> Planner<'a> {
         now: Timestamp,
     ) -> Result<Option<i64>, PlanError> {
         let mut tx = self.store.write().await?;
+        tx.require_current().await?;
         let row =
             tx.hold_cadence(list, cadence).await?.ok_or_else(|| missing("cadence", cadence))?;
         if row.edition_id.is_some() {
@@ -153,7 +154,7 @@ impl<'a> Planner<'a> {
         Ok(edition)
     }
 
-    async fn open(
+    pub(super) async fn open(
         &self,
         tx: &mut Tx<'_>,
         row: &CadenceRow,
@@ -179,38 +180,6 @@ impl<'a> Planner<'a> {
         trace_opened(tx, edition, &new, now).await?;
         let begun = tx.begin_planning(&row.list_id, &row.cadence, edition, cut).await?;
         Ok(begun.then_some(edition))
-    }
-
-    /// Opens and plans the next edition of a cadence inside one transaction, for a look at it.
-    /// Nobody commits that transaction, so it is exactly what would happen, and nothing happens.
-    ///
-    /// # Errors
-    /// As planning itself.
-    pub async fn rehearse(
-        &self,
-        list: &ListId,
-        cadence: &CadenceId,
-        now: Timestamp,
-    ) -> Result<(Tx<'static>, EditionRow), PlanError> {
-        let mut tx = self.store.write().await?;
-        let row =
-            tx.hold_cadence(list, cadence).await?.ok_or_else(|| missing("cadence", cadence))?;
-        let edition = match row.edition_id.filter(|_| row.planning_cut.is_some()) {
-            Some(edition) => Some(edition),
-            None => {
-                tx.end_waiting(list, cadence).await?;
-                let slot = match self.due(&mut tx, &row, now).await? {
-                    Some(slot) => slot,
-                    None => self.next_slot(&row, now)?,
-                };
-                self.open(&mut tx, &row, &slot, now).await?
-            }
-        };
-        let edition = edition.ok_or_else(|| missing("slot of the cadence", cadence))?;
-        let mut planning = Planning::begin_in(&mut tx, *self, edition, now).await?;
-        while planning.step_in(&mut tx, now).await? == Step::More {}
-        let planned = tx.edition(edition).await?.ok_or_else(|| missing("edition", edition))?;
-        Ok((tx, planned))
     }
 
     /// Drops the pins that the moved cut has made needless, in short transactions.
@@ -256,7 +225,7 @@ impl<'a> Planning<'a> {
         Ok(planning)
     }
 
-    async fn begin_in(
+    pub(super) async fn begin_in(
         tx: &mut Tx<'_>,
         planner: Planner<'a>,
         edition: i64,
@@ -299,12 +268,17 @@ impl<'a> Planning<'a> {
     pub async fn step(&mut self, now: Timestamp) -> Result<Step, PlanError> {
         let store = self.planner.store;
         let mut tx = store.write().await?;
+        tx.require_current().await?;
         let step = self.step_in(&mut tx, now).await?;
         tx.commit().await?;
         Ok(step)
     }
 
-    async fn step_in(&mut self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Step, PlanError> {
+    pub(super) async fn step_in(
+        &mut self,
+        tx: &mut Tx<'_>,
+        now: Timestamp,
+    ) -> Result<Step, PlanError> {
         let (list, cadence) = (self.edition.list_id.clone(), self.edition.cadence.clone());
         let row =
             tx.hold_cadence(&list, &cadence).await?.ok_or_else(|| missing("cadence", &cadence))?;
@@ -493,6 +467,6 @@ impl<'a> Planning<'a> {
     }
 }
 
-fn missing(what: &str, which: impl std::fmt::Display) -> PlanError {
+pub(super) fn missing(what: &str, which: impl std::fmt::Display) -> PlanError {
     PlanError::Missing { what: format!("{what} {which}") }
 }

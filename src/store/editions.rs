@@ -46,11 +46,6 @@ statements! {
         VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (edition_id, profile_id, since, words)
             DO UPDATE SET variant_id = excluded.variant_id";
-    FORGET_HITS = "DELETE FROM edition_hit WHERE edition_id = $1
-        AND subscription_id > $2 AND subscription_id <= $3";
-    FORGET_HITS_OF = "DELETE FROM edition_hit WHERE edition_id = $1";
-    INSERT_HIT = "INSERT INTO edition_hit (edition_id, subscription_id, words)
-        VALUES ($1, $2, $3)";
     VARIANTS = "SELECT v.*, coalesce(m.recipients, 0) AS recipients FROM variant v
         LEFT JOIN (SELECT variant_id, count(*) AS recipients FROM message
             WHERE edition_id = $1 GROUP BY variant_id) m ON m.variant_id = v.id
@@ -439,29 +434,6 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         let values = values![edition, key.profile, key.since, &key.words, variant];
         self.execute(INSERT_GROUP, values).await?;
-        Ok(())
-    }
-
-    /// Forgets the hits of a slice. They may be of an earlier look, of words followed no more.
-    pub async fn forget_hits(&mut self, slice: &Slice<'_>) -> Result<(), StoreError> {
-        self.execute(FORGET_HITS, values![slice.edition, slice.after, slice.until]).await?;
-        Ok(())
-    }
-
-    /// Forgets which followed words stood where, once an edition is planned.
-    pub async fn forget_hits_of(&mut self, edition: i64) -> Result<(), StoreError> {
-        self.execute(FORGET_HITS_OF, values![edition]).await?;
-        Ok(())
-    }
-
-    /// Keeps which followed words of a subscription stand in an edition's window.
-    pub async fn insert_hit(
-        &mut self,
-        edition: i64,
-        subscription: i64,
-        words: &str,
-    ) -> Result<(), StoreError> {
-        self.execute(INSERT_HIT, values![edition, subscription, words]).await?;
         Ok(())
     }
 

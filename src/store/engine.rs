@@ -4,6 +4,7 @@ use std::fs::File;
 
 use super::bells::Bells;
 use super::postgres::Postgres;
+use super::rehearsing::{self, Rehearsal};
 use super::sqlite::Sqlite;
 use super::value::{Row, Value, bind};
 use super::{Bell, Sql, StoreError, migrations};
@@ -41,6 +42,15 @@ pub struct ProcessLock {
     _file: Option<File>,
 }
 
+/// For whom a transaction writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Writer {
+    /// The work of the rooms, and commands.
+    Work,
+    /// A page, which somebody sits before.
+    Page,
+}
+
 #[derive(Clone, Debug)]
 pub(super) enum Engine {
     Sqlite(Sqlite),
@@ -66,21 +76,21 @@ impl Engine {
     pub async fn migrate(&self) -> Result<usize, StoreError> {
         match self {
             Self::Sqlite(engine) => migrations::SQLITE.run(engine.writer()).await,
-            Self::Postgres(engine) => migrations::POSTGRES.run(engine.pool()).await,
+            Self::Postgres(engine) => migrations::POSTGRES.run(engine.writers()).await,
         }
     }
 
     pub async fn require_migrated(&self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(engine) => migrations::SQLITE.require(engine.writer()).await,
-            Self::Postgres(engine) => migrations::POSTGRES.require(engine.pool()).await,
+            Self::Postgres(engine) => migrations::POSTGRES.require(engine.writers()).await,
         }
     }
 
-    pub async fn begin_write(&self) -> Result<Transaction<'static>, StoreError> {
+    pub async fn begin_write(&self, who: Writer) -> Result<Transaction<'static>, StoreError> {
         Ok(match self {
             Self::Sqlite(engine) => Transaction::Sqlite(engine.begin_write().await?),
-            Self::Postgres(engine) => Transaction::Postgres(engine.begin_write().await?),
+            Self::Postgres(engine) => Transaction::Postgres(engine.begin_write(who).await?),
         })
     }
 
@@ -88,6 +98,24 @@ impl Engine {
         Ok(match self {
             Self::Sqlite(engine) => Transaction::Sqlite(engine.begin_read().await?),
             Self::Postgres(engine) => Transaction::Postgres(engine.begin_read().await?),
+        })
+    }
+
+    pub async fn begin_rehearsal(
+        &self,
+        rehearsal: Rehearsal<'_>,
+    ) -> Result<Transaction<'static>, StoreError> {
+        Ok(match self {
+            Self::Sqlite(engine) => {
+                let mut tx = engine.begin_aside().await?;
+                rehearsing::build_on_sqlite(&mut tx, rehearsal).await?;
+                Transaction::Sqlite(tx)
+            }
+            Self::Postgres(engine) => {
+                let mut tx = engine.begin_aside().await?;
+                rehearsing::build_on_postgres(&mut tx, rehearsal).await?;
+                Transaction::Postgres(tx)
+            }
         })
     }
 
@@ -122,13 +150,6 @@ impl Engine {
         Ok(ProcessLock { _file: file })
     }
 
-    pub fn newest_step(&self) -> i64 {
-        match self {
-            Self::Sqlite(_) => migrations::SQLITE.newest(),
-            Self::Postgres(_) => migrations::POSTGRES.newest(),
-        }
-    }
-
     pub async fn prepare(&self, sql: Sql) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(_) if sql.sqlite.is_empty() => Ok(()),
@@ -146,6 +167,14 @@ impl Engine {
 }
 
 impl Transaction<'_> {
+    /// The step that brings tables to this version's form.
+    pub fn newest_step(&self) -> i64 {
+        match self {
+            Self::Sqlite(_) => migrations::SQLITE.newest(),
+            Self::Postgres(_) => migrations::POSTGRES.newest(),
+        }
+    }
+
     pub async fn commit(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(tx) => tx.commit().await?,

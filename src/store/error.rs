@@ -38,6 +38,12 @@ pub enum StoreError {
         /// The lock's file.
         path: String,
     },
+    /// The installation was moved away from this database.
+    #[error("this installation was moved to {to}, and must not work from two databases")]
+    Moved {
+        /// Where to, without a password.
+        to: String,
+    },
     /// What was stored is not what this version stores.
     #[error("the database holds a {what} that cannot be read: {text:?}")]
     Unreadable {
@@ -74,6 +80,10 @@ impl StoreError {
             Self::DaemonTaken { .. } => {
                 "stop it first; other commands work beside it, and on PostgreSQL several daemons \
                  share the work"
+            }
+            Self::Moved { .. } => {
+                "write the new address in the configuration, under [database]; should this one be \
+                 used again after all, run `banditore move --take-back`"
             }
             Self::Unreadable { .. } => {
                 "was the database changed by hand? restore a backup, or put the value right"

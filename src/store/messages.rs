@@ -14,7 +14,9 @@ use super::{Bell, StoreError, Tx, outbox, statements};
 statements! {
     DUE = "SELECT m.id, m.edition_id, m.subscriber_id, m.subscription_id, m.variant_id,
             m.attempts, m.expires_at, m.created_at, e.released_at, l.in_doubt, l.sender, p.address,
-            s.state AS subscription_state, x.cause AS suppressed
+            s.state AS subscription_state, x.cause AS suppressed,
+            (SELECT count(*) FROM attempt a
+                WHERE a.message_id = m.id AND a.outcome = 'in_doubt') AS doubts
         FROM message m
         JOIN edition e ON e.id = m.edition_id
         JOIN list l ON l.id = e.list_id
@@ -216,6 +218,8 @@ pub struct ClaimedMessage {
     pub created_at: Timestamp,
     /// The list's policy for doubt.
     pub in_doubt: String,
+    /// How many attempts of it have ended in doubt so far.
+    pub doubts: i64,
     /// The address; none where it was erased.
     pub address: Option<String>,
     /// The mailbox that the list's mail is from.
@@ -527,6 +531,7 @@ impl ClaimedMessage {
             released_at: row.time_or_none("released_at")?,
             created_at: row.time("created_at")?,
             in_doubt: row.text("in_doubt")?,
+            doubts: row.int("doubts")?,
             address: row.text_or_none("address")?,
             sender: row.text("sender")?,
             subscription_state: Some(row.text("subscription_state")?),

@@ -20,6 +20,7 @@ mod error;
 mod followed;
 mod holds;
 mod identities;
+mod hits;
 mod installation;
 mod limits;
 mod lists;
@@ -31,6 +32,7 @@ mod outbox;
 mod pins;
 mod polls;
 mod postgres;
+mod rehearsing;
 mod sign_ups;
 mod sources;
 mod sqlite;
@@ -59,6 +61,7 @@ pub use messages::{
 };
 pub use moving::{MoveError, MoveProgress, Moved, MovedTable, TABLES};
 pub use notices::{NewNotice, NoticeKind, NoticeMessage, NoticeRow};
+pub use outbox::{DOUBTS_OF_DIGEST_MAX, DOUBTS_OF_NOTICE_MAX};
 pub use pins::Slice;
 pub use polls::{AnswerRow, PollRow, TroubleRow};
 pub use postgres::without_password as shown_address;
@@ -72,7 +75,11 @@ pub use worker::GivingBack;
 use std::sync::Arc;
 
 use bells::Bells;
+use engine::Writer;
+use rehearsing::Rehearsal;
 use value::Value;
+
+use crate::model::{CadenceId, ListId, Timestamp};
 
 /// A statement, in the words of each engine; nearly always they are the same.
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +115,7 @@ pub fn all_statements() -> Vec<(&'static str, Sql)> {
         followed::ALL,
         holds::ALL,
         identities::ALL,
+        hits::ALL,
         installation::ALL,
         limits::ALL,
         lists::ALL,
@@ -134,6 +142,7 @@ pub struct Store {
     engine: engine::Engine,
     bells: Bells,
     actor: Arc<Actor>,
+    writer: Writer,
 }
 
 /// A transaction: everything in it happens, or nothing. Dropped without [`Tx::commit`], nothing
@@ -155,13 +164,22 @@ impl Store {
     /// the database cannot be opened.
     pub async fn open(url: &str, durability: Durability) -> Result<Self, StoreError> {
         let engine = engine::Engine::open(url, durability).await?;
-        Ok(Self { engine, bells: Bells::default(), actor: Arc::new(Actor::system()) })
+        let actor = Arc::new(Actor::system());
+        Ok(Self { engine, bells: Bells::default(), actor, writer: Writer::Work })
     }
 
     /// The same database, on which somebody else acts: the trace names them.
     #[must_use]
     pub fn acting_as(&self, actor: Actor) -> Self {
         Self { actor: Arc::new(actor), ..self.clone() }
+    }
+
+    /// The same database for pages. On PostgreSQL they write on a few connections of their own, and
+    /// wait for a few seconds only: with many of them waiting, the work goes on. On SQLite all wait
+    /// for one writer.
+    #[must_use]
+    pub fn for_pages(&self) -> Self {
+        Self { writer: Writer::Page, ..self.clone() }
     }
 
     /// Brings the tables to this version's form; gives the number of steps that were taken.
@@ -186,7 +204,7 @@ impl Store {
     /// # Errors
     /// Where the database cannot be reached.
     pub async fn write(&self) -> Result<Tx<'static>, StoreError> {
-        Ok(self.tx(self.engine.begin_write().await?))
+        Ok(self.tx(self.engine.begin_write(self.writer).await?))
     }
 
     /// A transaction that reads one state of the database, beside those that write.
@@ -195,6 +213,21 @@ impl Store {
     /// Where the database cannot be reached.
     pub async fn read(&self) -> Result<Tx<'static>, StoreError> {
         Ok(self.tx(self.engine.begin_read().await?))
+    }
+
+    /// A transaction to plan a cadence's next edition in, for a look at it. It works on copies, at
+    /// one state of the database: it waits for nobody, and nobody waits for it. Whatever is done in
+    /// it is gone with it.
+    ///
+    /// # Errors
+    /// Where the database cannot be reached, or has no room for the copies.
+    pub async fn rehearse(
+        &self,
+        list: &ListId,
+        cadence: &CadenceId,
+        now: Timestamp,
+    ) -> Result<Tx<'static>, StoreError> {
+        Ok(self.tx(self.engine.begin_rehearsal(Rehearsal { list, cadence, now }).await?))
     }
 
     fn tx(&self, inner: engine::Transaction<'static>) -> Tx<'static> {
@@ -248,15 +281,7 @@ impl Store {
     /// # Errors
     /// Why not.
     pub async fn ready(&self) -> Result<(), StoreError> {
-        let (newest, found) = (self.engine.newest_step(), self.read().await?.newest_step().await?);
-        match found.cmp(&newest) {
-            std::cmp::Ordering::Equal => Ok(()),
-            std::cmp::Ordering::Less => {
-                let missing = usize::try_from(newest - found).unwrap_or(usize::MAX);
-                Err(StoreError::Behind { missing })
-            }
-            std::cmp::Ordering::Greater => Err(StoreError::Newer { found }),
-        }
+        self.read().await?.require_current().await
     }
 
     /// Rings every bell of this process, where word of others may have been missed.

@@ -18,7 +18,9 @@ statements! {
     NOTICE = "SELECT * FROM notice WHERE id = $1";
     NOTICE_BY_PURPOSE = "SELECT id FROM notice WHERE purpose = $1";
     DUE_NOTICES = "SELECT m.id, m.notice_id, m.subscriber_id, m.attempts, m.expires_at,
-            m.created_at, l.sender, p.address, x.cause AS suppressed, n.kind
+            m.created_at, l.sender, p.address, x.cause AS suppressed, n.kind,
+            (SELECT count(*) FROM attempt a
+                WHERE a.message_id = m.id AND a.outcome = 'in_doubt') AS doubts
         FROM message m
         JOIN notice n ON n.id = m.notice_id
         JOIN list l ON l.id = n.list_id
@@ -53,6 +55,11 @@ statements! {
         WHERE edition_id IS NULL AND created_at < $1
             AND state IN ('accepted', 'failed', 'expired', 'cancelled', 'dropped')
         ORDER BY id LIMIT $2";
+    FINISHED_NOTICES = "SELECT n.id FROM message m JOIN notice n ON n.id = m.notice_id
+        WHERE m.edition_id IS NULL AND length(n.text) > 0 AND (m.state IN ('accepted', 'cancelled')
+            OR (m.state IN ('failed', 'expired', 'dropped') AND m.expires_at <= $1))
+        ORDER BY n.id LIMIT $2";
+    EMPTY_NOTICE = "UPDATE notice SET headers = $2, html = $2, text = $2 WHERE id = $1";
     FORGET_ATTEMPTS = "DELETE FROM attempt WHERE message_id = $1";
     FORGET_NOTICE_MESSAGE = "DELETE FROM message WHERE id = $1 AND edition_id IS NULL";
     FORGET_NOTICE = "DELETE FROM notice WHERE id = $1";
@@ -250,6 +257,17 @@ impl Tx<'_> {
             .collect()
     }
 
+    /// Empties notices that nobody can send again, at most `limit`: the row stays for the sums.
+    /// Gives how many.
+    pub async fn empty_notices(&mut self, now: Timestamp, limit: i64) -> Result<u64, StoreError> {
+        let rows = self.rows(FINISHED_NOTICES, values![now, limit]).await?;
+        let nothing: &[u8] = &[];
+        for row in &rows {
+            self.execute(EMPTY_NOTICE, values![row.int("id")?, nothing]).await?;
+        }
+        Ok(rows.len() as u64)
+    }
+
     /// Forgets notices that ended and are older than `before`, with message and attempts, at most
     /// `limit`; gives how many.
     pub async fn forget_notices(
@@ -317,6 +335,7 @@ fn claimed(row: &Row) -> Result<ClaimedMessage, StoreError> {
         created_at: row.time("created_at")?,
         // A notice that comes twice says the same twice; one that is lost leaves somebody waiting.
         in_doubt: "resend".to_owned(),
+        doubts: row.int("doubts")?,
         address: row.text_or_none("address")?,
         sender: row.text("sender")?,
         subscription_state: None,

@@ -3,6 +3,13 @@
 
 use super::statements;
 
+/// How many times a notice may end in doubt: then it fails. Who waits for it asks again; a relay
+/// that always closes after the dot must not have the same mail delivered for days.
+pub const DOUBTS_OF_NOTICE_MAX: i64 = 3;
+/// The same for a message of an edition whose list resends in doubt: then it is held, for a person
+/// to decide. Each doubt may be a copy that arrived.
+pub const DOUBTS_OF_DIGEST_MAX: i64 = 6;
+
 statements! {
     CLAIM = {
         sqlite: "UPDATE message SET state = 'sending', attempts = attempts + 1, worker_id = $2
@@ -90,23 +97,36 @@ statements! {
     };
     DECIDE_DOUBTS = {
         sqlite: "UPDATE message SET worker_id = NULL, next_try_at = $3, state = f.state,
-                cause = CASE f.state WHEN 'dropped' THEN 'in_doubt' END,
+                cause = CASE WHEN f.state IN ('dropped', 'failed') THEN 'in_doubt' END,
                 ended_at = CASE f.state WHEN 'queued' THEN NULL ELSE $3 END
             FROM (SELECT m.id, CASE
-                        WHEN m.notice_id IS NOT NULL OR l.in_doubt = 'resend' THEN 'queued'
+                        WHEN m.notice_id IS NOT NULL
+                            THEN CASE WHEN d.n < $4 THEN 'queued' ELSE 'failed' END
+                        WHEN l.in_doubt = 'resend'
+                            THEN CASE WHEN d.n < $5 THEN 'queued' ELSE 'held' END
                         WHEN l.in_doubt = 'hold' THEN 'held' ELSE 'dropped' END AS state
                     FROM json_each($1) o JOIN message m ON m.id = o.value
+                    JOIN (SELECT a.message_id, count(*) AS n FROM json_each($1) o
+                        JOIN attempt a ON a.message_id = o.value AND a.outcome = 'in_doubt'
+                        GROUP BY a.message_id) d ON d.message_id = m.id
                     LEFT JOIN edition e ON e.id = m.edition_id
                     LEFT JOIN notice n ON n.id = m.notice_id
                     JOIN list l ON l.id = coalesce(e.list_id, n.list_id)) f
             WHERE message.id = f.id AND message.state = 'sending' AND message.worker_id = $2",
         postgres: "UPDATE message SET worker_id = NULL, next_try_at = $3, state = f.state,
-                cause = CASE f.state WHEN 'dropped' THEN 'in_doubt' END,
+                cause = CASE WHEN f.state IN ('dropped', 'failed') THEN 'in_doubt' END,
                 ended_at = CASE f.state WHEN 'queued' THEN NULL ELSE $3::bigint END
             FROM (SELECT m.id, CASE
-                        WHEN m.notice_id IS NOT NULL OR l.in_doubt = 'resend' THEN 'queued'
+                        WHEN m.notice_id IS NOT NULL
+                            THEN CASE WHEN d.n < $4 THEN 'queued' ELSE 'failed' END
+                        WHEN l.in_doubt = 'resend'
+                            THEN CASE WHEN d.n < $5 THEN 'queued' ELSE 'held' END
                         WHEN l.in_doubt = 'hold' THEN 'held' ELSE 'dropped' END AS state
                     FROM message m
+                    JOIN (SELECT a.message_id, count(*) AS n FROM attempt a
+                        WHERE a.outcome = 'in_doubt' AND a.message_id = ANY (ARRAY(
+                            SELECT value::bigint FROM json_array_elements_text($1::json)))
+                        GROUP BY a.message_id) d ON d.message_id = m.id
                     LEFT JOIN edition e ON e.id = m.edition_id
                     LEFT JOIN notice n ON n.id = m.notice_id
                     JOIN list l ON l.id = coalesce(e.list_id, n.list_id)

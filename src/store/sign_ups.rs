@@ -9,7 +9,9 @@ use super::{HeldSubscription, StoreError, Subject, Tx, statements};
 statements! {
     KEEP_SUBJECT = "INSERT INTO subscriber (id, address, address_hash, created_at)
         VALUES ($1, $2, $3, $4)
-        ON CONFLICT (address_hash) DO UPDATE SET address_hash = excluded.address_hash
+        ON CONFLICT (address_hash) DO UPDATE SET address = CASE
+            WHEN EXISTS (SELECT 1 FROM subscription WHERE subscriber_id = subscriber.id)
+            THEN subscriber.address ELSE excluded.address END
         RETURNING id, address, name";
     KEEP_CONSENT_TEXT = "INSERT INTO consent_text (version, language, text, since)
         VALUES ($1, $2, $3, $4) ON CONFLICT (version) DO NOTHING";
@@ -22,6 +24,8 @@ statements! {
     CONFIRM_SIGN_UP = "UPDATE sign_up SET confirmed_at = $2
         WHERE id = $1 AND confirmed_at IS NULL";
     SIGN_UPS_OF = "SELECT * FROM sign_up WHERE subscriber_id = $1 ORDER BY id";
+    END_OPEN_SIGN_UPS = "DELETE FROM sign_up
+        WHERE subscriber_id = $1 AND list_id = $2 AND confirmed_at IS NULL";
     FORGET_SIGN_UPS_OF = "DELETE FROM sign_up WHERE subscriber_id = $1";
     EXPIRED_SIGN_UPS = "SELECT id, subscriber_id FROM sign_up WHERE expires_at <= $1
         ORDER BY expires_at, id LIMIT $2";
@@ -102,8 +106,10 @@ pub struct Agreement {
 }
 
 impl Tx<'_> {
-    /// The subscriber with an address, made under a random id where there is none. Others who ask
-    /// for the same one wait for this transaction.
+    /// The subscriber with an address, made under a random id where there is none. As long as they
+    /// have never been subscribed, they are written to as the newest question spells it: nobody has
+    /// shown yet that another spelling is theirs. Others who ask for the same one wait for this
+    /// transaction.
     pub async fn keep_subject(
         &mut self,
         subject: &Subject,
@@ -161,6 +167,15 @@ impl Tx<'_> {
     pub async fn sign_ups_of(&mut self, subscriber: i64) -> Result<Vec<SignUpRow>, StoreError> {
         let rows = self.rows(SIGN_UPS_OF, values![subscriber]).await?;
         rows.iter().map(SignUpRow::read).collect()
+    }
+
+    /// Ends what somebody asked for on a list and has not confirmed: no link confirms it any more.
+    pub async fn end_open_sign_ups(
+        &mut self,
+        subscriber: i64,
+        list: &ListId,
+    ) -> Result<u64, StoreError> {
+        self.execute(END_OPEN_SIGN_UPS, values![subscriber, list]).await
     }
 
     /// Forgets what a person asked for who is erased.

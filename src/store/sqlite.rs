@@ -79,6 +79,19 @@ impl Sqlite {
         Ok(self.readers.begin().await?)
     }
 
+    /// A transaction that reads one state of the database and writes temporary tables, on a
+    /// connection of its own. Foreign keys are not looked at: those of temporary tables would have
+    /// to refer to temporary ones.
+    pub(super) async fn begin_aside(&self) -> Result<Transaction<'static, Engine>, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(&self.path)
+            .read_only(true)
+            .foreign_keys(false)
+            .busy_timeout(Duration::from_millis(BUSY_MS_MAX));
+        let aside = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+        Ok(aside.begin().await?)
+    }
+
     /// Another process cannot say that it has written; that it has, the database tells.
     pub(super) async fn hear_others(&self, bells: &Bells) -> Result<(), StoreError> {
         let mut connection = self.readers.acquire().await?;

@@ -151,7 +151,14 @@ impl Tx<'_> {
             self.execute(outbox::RELEASE_MESSAGES, values![json(&released), worker, now]).await?;
         }
         if !doubts.is_empty() {
-            self.execute(outbox::DECIDE_DOUBTS, values![json(&doubts), worker, now]).await?;
+            let values = values![
+                json(&doubts),
+                worker,
+                now,
+                outbox::DOUBTS_OF_NOTICE_MAX,
+                outbox::DOUBTS_OF_DIGEST_MAX,
+            ];
+            self.execute(outbox::DECIDE_DOUBTS, values).await?;
         }
         self.ring(Bell::Delivery);
         Ok(i64::try_from(doubts.len()).unwrap_or(i64::MAX))

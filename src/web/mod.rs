@@ -8,6 +8,7 @@ mod form;
 mod home;
 mod leaving;
 pub(crate) mod page;
+mod plain;
 mod preferring;
 mod subscribing;
 mod visitor;
@@ -15,10 +16,12 @@ mod words;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use axum::http::StatusCode;
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use handlebars::Handlebars;
@@ -29,12 +32,19 @@ use crate::delivery::Drafts;
 use crate::installation::Installation;
 use crate::model::Language;
 use crate::store::{Actor, ActorKind, Store};
+use tokio::time::Instant;
+
 use page::{Policy, answer, html, templates};
+use plain::{dress, failed, missing};
 use visitor::Visitor;
 use words::Words;
 
 /// Where the style sheet is.
 const STYLE: &str = "/pages.css";
+
+/// When an answer that must not tell who is known is given, in milliseconds after its form came;
+/// one that takes longer is given at the next multiple. Far more than the work takes.
+pub const ANSWER_MS: u64 = 300;
 
 /// What all pages share.
 #[derive(Clone)]
@@ -43,23 +53,28 @@ struct Web {
     templates: Arc<Handlebars<'static>>,
     it: Arc<Words>,
     en: Arc<Words>,
+    pace: Duration,
 }
 
-/// The pages of an installation, with its home page. Serve them by [`service`].
-pub fn router(installation: Arc<Installation>) -> Router {
-    let home = home::router().with_state(Web::new(Arc::clone(&installation)));
-    pages(installation).merge(home)
+/// The pages of an installation, with its home page. Serve them by [`service`]. `pace` is when
+/// answers that must not tell who is known are given: [`ANSWER_MS`], or nothing where nobody looks
+/// at the clock.
+pub fn router(installation: Arc<Installation>, pace: Duration) -> Router {
+    let home = home::router().with_state(Web::new(Arc::clone(&installation), pace));
+    pages(installation, pace).merge(home.layer(map_response(dress)))
 }
 
 /// The pages of an installation without a home page, for a site that has one.
-pub fn pages(installation: Arc<Installation>) -> Router {
-    let web = Web::new(installation);
+pub fn pages(installation: Arc<Installation>, pace: Duration) -> Router {
+    let web = Web::new(installation, pace);
     Router::new()
         .route(STYLE, get(style))
         .merge(leaving::router())
         .merge(subscribing::router())
         .merge(confirming::router())
         .merge(preferring::router())
+        .fallback(missing)
+        .layer(map_response(dress))
         .with_state(web)
 }
 
@@ -75,7 +90,7 @@ async fn style() -> Response {
 }
 
 impl Web {
-    fn new(installation: Arc<Installation>) -> Self {
+    fn new(installation: Arc<Installation>, pace: Duration) -> Self {
         let templates = templates([
             ("top", include_str!("../../templates/pages/top.html")),
             ("bottom", include_str!("../../templates/pages/bottom.html")),
@@ -93,7 +108,21 @@ impl Web {
             templates: Arc::new(templates),
             it: Arc::new(Words::embedded(Language::It)),
             en: Arc::new(Words::embedded(Language::En)),
+            pace,
         }
+    }
+
+    /// Gives an answer at a time that does not say how much work there was for it: none is faster
+    /// or slower for who is known.
+    async fn at_its_time(&self, answer: impl Future<Output = Response>) -> Response {
+        let begun = Instant::now();
+        let answer = answer.await;
+        let pace = self.pace.as_micros();
+        if let Some(turns) = begun.elapsed().as_micros().checked_div(pace) {
+            let due = u64::try_from((turns + 1) * pace).unwrap_or(u64::MAX);
+            tokio::time::sleep_until(begun + Duration::from_micros(due)).await;
+        }
+        answer
     }
 
     fn words(&self, language: Language) -> &Words {
@@ -110,10 +139,10 @@ impl Web {
 
     /// The database, on which whoever holds a link or fills in a form acts.
     fn acting(&self, name: &str, visitor: &Visitor) -> Store {
-        self.installation.store.acting_as(Actor {
+        self.installation.store.for_pages().acting_as(Actor {
             kind: ActorKind::Token,
             name: name.to_owned(),
-            origin: visitor.network.clone(),
+            origin: visitor.traced.clone(),
         })
     }
 
@@ -193,10 +222,4 @@ impl<'a> Message<'a> {
     fn new(section: &'a str, key: &'a str) -> Self {
         Self { status: StatusCode::OK, section, key, values: &[], button: false, link: None }
     }
-}
-
-/// The person can do nothing but try again; the operator finds the cause in the log.
-fn failed(error: &dyn std::fmt::Display) -> Response {
-    tracing::error!(%error, "a page could not be answered");
-    StatusCode::SERVICE_UNAVAILABLE.into_response()
 }

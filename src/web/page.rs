@@ -5,6 +5,8 @@ use axum::response::{IntoResponse, Response};
 use handlebars::Handlebars;
 use serde::Serialize;
 
+use crate::causes::chain;
+
 /// What a page may load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Policy {
@@ -69,7 +71,7 @@ pub(crate) fn html(
     match pages.render(template, values) {
         Ok(body) => answer("text/html; charset=utf-8", policy, body),
         Err(error) => {
-            tracing::error!(%error, template, "a page could not be rendered");
+            tracing::error!(template, "a page could not be rendered: {}", chain(&error));
             (StatusCode::INTERNAL_SERVER_ERROR, template.to_owned()).into_response()
         }
     }

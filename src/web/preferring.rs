@@ -36,8 +36,12 @@ async fn show_asking(State(web): State<Web>, visitor: Visitor) -> Response {
 
 /// The answer is the same for every address.
 async fn ask(State(web): State<Web>, visitor: Visitor, body: Bytes) -> Response {
-    let language = web.language(&visitor);
-    let fields = Fields::parse(&body);
+    web.at_its_time(answer(&web, &visitor, &body)).await
+}
+
+async fn answer(web: &Web, visitor: &Visitor, body: &Bytes) -> Response {
+    let language = web.language(visitor);
+    let fields = Fields::parse(body);
     let now = web.installation.clock.now();
     let keys = &web.installation.keys;
     let sent = || web.message(language, &Message::new("preferences", "sent"));
@@ -56,12 +60,13 @@ async fn ask(State(web): State<Web>, visitor: Visitor, body: Bytes) -> Response 
                 true => fields.one(TIME).to_owned(),
                 false => keys.form_token(FORM, now),
             };
-            let page = asking(&web, language, email, &wrong, &time);
+            let page = asking(web, language, email, &wrong, &time);
             return (StatusCode::UNPROCESSABLE_ENTITY, page).into_response();
         }
     };
-    let store = web.acting("preferences", &visitor);
-    match web.reception(&store, &web.drafts()).ask_for_link(&address, &visitor.network, now).await {
+    let store = web.acting("preferences", visitor);
+    match web.reception(&store, &web.drafts()).ask_for_link(&address, &visitor.origin(), now).await
+    {
         Ok(Asked::Taken) => sent(),
         Ok(Asked::TooMany) => busy(web.message(language, &Message::new("busy", "network"))),
         Err(error) => failed(&error),
@@ -105,6 +110,7 @@ async fn try_save(
     fields: &Fields,
 ) -> Result<Response, StoreError> {
     let now = web.installation.clock.now();
+    let site = web.installation.config.site.locale;
     let store = web.acting("preferences", visitor);
     let drafts = web.drafts();
     let reception = web.reception(&store, &drafts);
@@ -128,10 +134,14 @@ async fn try_save(
         }
         _ => return opened(web, token, visitor, Some(("gone", id))).await,
     };
-    let said = match reception.grant(token, id, &wish, now).await? {
+    let said = match reception.grant(token, id, &wish, &visitor.origin(), now).await? {
         Granted::Done => done,
         Granted::Over => "gone",
         Granted::Suppressed => "suppressed",
+        Granted::TooMany => {
+            let language = visitor.language(Some(own.wanted.language), site);
+            return Ok(busy(web.message(language, &Message::new("busy", "changes"))));
+        }
     };
     let list = own.list.name.clone();
     opened(web, token, visitor, Some((said, &list))).await

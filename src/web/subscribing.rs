@@ -52,24 +52,28 @@ async fn show(State(web): State<Web>, RawQuery(query): RawQuery, visitor: Visito
 }
 
 async fn ask(State(web): State<Web>, visitor: Visitor, body: Bytes) -> Response {
-    let language = web.language(&visitor);
-    let fields = Fields::parse(&body);
-    let offers = match offers(&web).await {
+    web.at_its_time(answer(&web, &visitor, &body)).await
+}
+
+async fn answer(web: &Web, visitor: &Visitor, body: &Bytes) -> Response {
+    let language = web.language(visitor);
+    let fields = Fields::parse(body);
+    let offers = match offers(web).await {
         Ok(offers) => offers,
         Err(error) => return failed(&error),
     };
     let Some(offer) = chosen(&offers, fields.one("list")) else {
-        return (StatusCode::UNPROCESSABLE_ENTITY, choose(&web, &offers, language)).into_response();
+        return (StatusCode::UNPROCESSABLE_ENTITY, choose(web, &offers, language)).into_response();
     };
     if !fields.one(HONEYPOT).is_empty() {
         // No person sees that field. Whoever filled it in need not know that this was noticed.
-        return sent(&web, language);
+        return sent(web, language);
     }
     let (keys, now) = (&web.installation.keys, web.installation.clock.now());
     let email = fields.one("email");
     let sent_choices = Chosen::sent(&fields);
     let (address, wanted) =
-        (email.parse::<EmailAddress>(), sent_choices.read(&web, &offer.cadences));
+        (email.parse::<EmailAddress>(), sent_choices.read(web, &offer.cadences));
     let timely = is_timely(keys, FORM, &fields, now);
     let (address, wanted) = match (address, wanted, timely) {
         (Ok(address), Ok(wanted), true) => (address, wanted),
@@ -87,16 +91,16 @@ async fn ask(State(web): State<Web>, visitor: Visitor, body: Bytes) -> Response 
                 false => keys.form_token(FORM, now),
             };
             let shown = Shown { email, chosen: sent_choices, wrong, time };
-            let page = form(&web, offer, offers.len(), language, &shown);
+            let page = form(web, offer, offers.len(), language, &shown);
             return (StatusCode::UNPROCESSABLE_ENTITY, page).into_response();
         }
     };
-    let text = consent(&web, offer, language);
-    let (list, network) = (&offer.list, visitor.network.as_str());
-    let asked = SignUp { address: &address, list, wanted: &wanted, text: &text, network };
-    let store = web.acting("sign-up", &visitor);
+    let text = consent(web, offer, language);
+    let (list, origin) = (&offer.list, visitor.origin());
+    let asked = SignUp { address: &address, list, wanted: &wanted, text: &text, origin };
+    let store = web.acting("sign-up", visitor);
     match web.reception(&store, &web.drafts()).ask_to_join(&asked, now).await {
-        Ok(Asked::Taken) => sent(&web, language),
+        Ok(Asked::Taken) => sent(web, language),
         Ok(Asked::TooMany) => busy(web.message(language, &Message::new("busy", "network"))),
         Err(error) => failed(&error),
     }

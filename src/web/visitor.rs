@@ -9,11 +9,17 @@ use axum::http::{HeaderMap, HeaderName, header};
 
 use super::Web;
 use super::form::Fields;
+use crate::audience::Origin;
 use crate::config::Network;
 use crate::model::Language;
 
-/// The bits of an address that stay: a household, a school, a street behind one address.
+/// The bits of an address (IPv4, IPv6) by which a network is counted: a household, a school, a
+/// street behind one address.
 const NETWORK_BITS: (u8, u8) = (24, 56);
+/// The bits by which a region of networks is counted: what one customer may have as a whole.
+const REGION_BITS: (u8, u8) = (16, 48);
+/// The bits that the trace keeps, for good: a provider, and no household.
+const TRACED_BITS: (u8, u8) = (16, 32);
 /// The most addresses of `X-Forwarded-For` that are looked at, from the last.
 const FORWARDED_MAX: usize = 20;
 /// The most languages of `Accept-Language` that are looked at.
@@ -24,8 +30,12 @@ const UNKNOWN: &str = "unknown";
 /// A visitor of a page.
 #[derive(Clone, Debug)]
 pub(super) struct Visitor {
-    /// Their network, masked; nothing more of their address is ever kept.
-    pub network: String,
+    /// Their network, masked; it is counted under a keyed hash, and forgotten after two days.
+    network: String,
+    /// The region of it, counted likewise.
+    region: String,
+    /// Their provider's network; nothing more of their address is ever written down.
+    pub traced: String,
     /// The language that the page's address names.
     pub asked: Option<Language>,
     /// The language that their browser names.
@@ -33,6 +43,11 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
+    /// Where they come from, as limits count it.
+    pub fn origin(&self) -> Origin<'_> {
+        Origin { network: &self.network, region: &self.region }
+    }
+
     /// The language of a page: the one its address names, or else what is fitting, or else what the
     /// browser names, or else the site's.
     pub fn language(&self, fitting: Option<Language>, site: Language) -> Language {
@@ -47,13 +62,15 @@ impl FromRequestParts<Web> for Visitor {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
         let trusted = &web.installation.config.trusted_proxies;
         let address = peer.map(|peer| origin(peer, trusted, &parts.headers));
-        let network = match address {
-            Some(address) => Network::of(address, NETWORK_BITS.0, NETWORK_BITS.1).to_string(),
+        let masked = |bits: (u8, u8)| match address {
+            Some(address) => Network::of(address, bits.0, bits.1).to_string(),
             None => UNKNOWN.to_owned(),
         };
+        let (network, region) = (masked(NETWORK_BITS), masked(REGION_BITS));
         let query = Fields::parse(parts.uri.query().unwrap_or_default().as_bytes());
         let asked = query.one("lang").parse().ok();
-        Ok(Self { network, asked, accepted: accepted(&parts.headers) })
+        let traced = masked(TRACED_BITS);
+        Ok(Self { network, region, traced, asked, accepted: accepted(&parts.headers) })
     }
 }
 

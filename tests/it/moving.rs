@@ -273,7 +273,17 @@ cadences = { daily = "0 0 7 * * *" }
     let line = format!("under [database]: url = \"{}\"", target.url());
     assert!(said.contains("it was moved before") && said.contains(&line), "{said}");
 
+    // The file is kept, and works no more: both would send.
+    for command in
+        [&["serve"][..], &["once"], &["deliver"], &["digest", "run"], &["source", "poll"]]
+    {
+        let refused = office.run_with(command, &sqlite).refused(1);
+        assert!(refused.contains("was moved to postgres://"), "{refused}");
+        assert!(refused.contains("move --take-back"), "{refused}");
+    }
+
     let moved = [("BANDITORE__DATABASE__URL", target.url())];
+    office.run_with(&["source", "poll"], &moved).done();
     let shown = ["subscribers", "show", "anna@example.org", "--json"];
     let there = office.run_with(&shown, &moved).done().json();
     assert_eq!(there, done(&shown).json());
@@ -292,4 +302,18 @@ cadences = { daily = "0 0 7 * * *" }
     assert!(refused.contains("subscriber, ") && refused.contains("--replace"), "{refused}");
     let elsewhere = ["move", "--to", "sqlite://other.db"];
     office.run_with(&elsewhere, &sqlite).refused(2);
+
+    let take_back = ["move", "--take-back", "--json"];
+    assert_eq!(done(&take_back).json()["taken_back"], true);
+    assert_eq!(done(&take_back).json()["taken_back"], false);
+    done(&["digest", "run"]);
+    office.run_with(&["move"], &sqlite).refused(2);
+}
+
+#[test]
+fn a_password_in_an_address_is_shown_as_stars() {
+    let shown = banditore::store::shown_address;
+    assert_eq!(shown("postgres://u:p%40w@host/news"), "postgres://u:***@host/news");
+    assert_eq!(shown("postgres://u@host/news"), "postgres://u@host/news");
+    assert_eq!(shown("postgres://u:pw@host:x/news"), "postgres://…");
 }

@@ -1,6 +1,6 @@
 //! Notices: mails of no edition, in the same outbox, before all others.
 
-use banditore::store::{MessageState, NoticeKind};
+use banditore::store::{DOUBTS_OF_NOTICE_MAX, MessageState, NoticeKind};
 use serde_json::Value;
 
 use crate::signing_up::town::Town;
@@ -94,6 +94,31 @@ async fn a_notice_in_doubt_is_sent_again_with_the_same_octets_and_the_ledger_bal
     // Nothing of an attempt that is over counts any more.
     let mut tx = town.installation.store.write().await.unwrap();
     assert!(tx.begin_content(&[(due[0].id, 1)], now).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_notice_in_doubt_again_and_again_fails_in_the_end() {
+    let town = Town::open().await;
+    town.ask("anna@example.org").await;
+    let now = town.now();
+    for number in 1..=DOUBTS_OF_NOTICE_MAX {
+        let mut tx = town.installation.store.write().await.unwrap();
+        tx.insert_worker(number, now, now).await.unwrap();
+        let due = tx.due_notices(now, 10).await.unwrap();
+        assert_eq!((due.len(), due[0].doubts), (1, number - 1));
+        tx.claim(&[due[0].id], number, now).await.unwrap();
+        tx.begin_content(&[(due[0].id, number)], now).await.unwrap();
+        assert_eq!(tx.take_over(number, now).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+    }
+    assert_eq!(town.deliver().await, Default::default());
+    let mut tx = town.installation.store.read().await.unwrap();
+    let notices = tx.notice_messages_after(0, 10).await.unwrap();
+    assert_eq!(notices[0].state, MessageState::Failed);
+    drop(tx);
+    let listed = run(&town, &["messages", "list"]);
+    assert!(listed.contains("in_doubt"), "{listed}");
+    assert_eq!(audit(&town)["balanced"], true);
 }
 
 #[tokio::test]

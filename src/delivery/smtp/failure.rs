@@ -115,6 +115,14 @@ impl Failure {
         self.kind == FailureKind::Doubt
     }
 
+    /// The connection ended before MAIL was answered, or the server said then that it closes it
+    /// (421, RFC 5321 3.8): the message had no part in that.
+    pub fn is_goodbye(&self) -> bool {
+        self.is_temporary()
+            && self.stage == Stage::Mail
+            && self.reply.as_ref().is_none_or(Reply::closes)
+    }
+
     /// The caller said no before the content.
     pub fn is_refused(&self) -> bool {
         self.kind == FailureKind::Refused

@@ -34,6 +34,9 @@ pub const CONTENT_SECONDS_MAX: u64 = 10 * 60;
 pub const REPLY_SECONDS_MAX: u64 = 10 * 60;
 /// QUIT and its reply; nothing depends on it any more.
 pub const QUIT_SECONDS_MAX: u64 = 5;
+/// How long a connection is kept for the next message. A server closes one that says nothing after
+/// five minutes (RFC 5321 4.5.3.2.7), a busy Postfix after ten seconds.
+pub const IDLE_SECONDS_MAX: u64 = 30;
 
 /// How long each stage of a conversation may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +51,8 @@ pub struct StageLimits {
     pub reply: Duration,
     /// See [`QUIT_SECONDS_MAX`].
     pub quit: Duration,
+    /// See [`IDLE_SECONDS_MAX`].
+    pub idle: Duration,
 }
 
 impl Default for StageLimits {
@@ -58,6 +63,7 @@ impl Default for StageLimits {
             content: Duration::from_secs(CONTENT_SECONDS_MAX),
             reply: Duration::from_secs(REPLY_SECONDS_MAX),
             quit: Duration::from_secs(QUIT_SECONDS_MAX),
+            idle: Duration::from_secs(IDLE_SECONDS_MAX),
         }
     }
 }

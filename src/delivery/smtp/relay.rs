@@ -133,6 +133,11 @@ impl Relay {
         Ok(Self { host, port, tls, protection, hello, credentials, limits })
     }
 
+    /// How long each stage of a conversation with it may take.
+    pub fn limits(&self) -> StageLimits {
+        self.limits
+    }
+
     /// Opens a connection and signs in.
     ///
     /// # Errors

@@ -126,7 +126,6 @@ impl FetchRequest {
 
 /// What came of a fetch.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one lives for a moment in each poll")]
 pub enum Fetched {
     /// The answer at hand still holds (RFC 9110 15.4.5).
     NotModified {

@@ -6,10 +6,10 @@ mod target;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::Sqlite;
 
-use super::engine::{Engine, Transaction};
+use super::engine::{Engine, Transaction, Writer};
 use super::postgres::without_password;
 use super::{Store, StoreError, TraceSubject, Tx};
 use crate::model::Timestamp;
@@ -121,10 +121,14 @@ impl From<sqlx::Error> for MoveError {
     }
 }
 
+/// What the trace calls a move, by which the database that was moved from is known, and its end.
+pub(super) const MOVED: &str = "installation.moved";
+pub(super) const TAKEN_BACK: &str = "installation.taken_back";
+
 /// A move, as the trace has it.
-#[derive(Serialize)]
-struct TracedMove {
-    to: String,
+#[derive(Serialize, Deserialize)]
+pub(super) struct TracedMove {
+    pub to: String,
 }
 
 /// The rows of a table, counted and digested in the order of its key.
@@ -137,6 +141,7 @@ impl Store {
     /// empties one that is of this installation and differs.
     ///
     /// No daemon may run and nobody deliver on this database meanwhile; whoever writes to it waits.
+    /// Afterwards [`Store::require_in_use`] fails on it.
     ///
     /// # Errors
     /// [`MoveError`]; then nothing was changed.
@@ -159,7 +164,7 @@ impl Store {
         let mut here = self.write().await?;
         target::refuse_foreign(postgres).await?;
         target.migrate().await?;
-        let mut there = Target::open(postgres.begin_write().await?).await?;
+        let mut there = Target::open(postgres.begin_write(Writer::Work).await?).await?;
         if !there.is_empty().await? {
             if there.installation().await? != target::installation_of(sqlite(&mut here)?).await? {
                 return Err(MoveError::OtherInstallation);
@@ -176,7 +181,7 @@ impl Store {
         }
         let subject = TraceSubject { kind: "installation", id: "1" };
         let after = serde_json::json!(TracedMove { to: without_password(to) });
-        here.trace("installation.moved", subject, None, Some(after), now).await?;
+        here.trace(MOVED, subject, None, Some(after), now).await?;
         let copied = there.copy(sqlite(&mut here)?, &mut progress).await?;
         let sums = there.sums(&mut progress).await?;
         if let Some(table) = TABLES.into_iter().find(|table| sums[table] != copied[table]) {

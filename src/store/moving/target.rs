@@ -45,7 +45,7 @@ const INSTALLATION: &str = "SELECT secret_check, created_at FROM installation WH
 pub(super) async fn refuse_foreign(postgres: &Postgres) -> Result<(), MoveError> {
     let sql = "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()
         ORDER BY tablename";
-    let tables: Vec<String> = sqlx::query_scalar(sql).fetch_all(postgres.pool()).await?;
+    let tables: Vec<String> = sqlx::query_scalar(sql).fetch_all(postgres.writers()).await?;
     let ours = |table: &String| TABLES.contains(&table.as_str()) || table == MIGRATIONS;
     let foreign: Vec<String> = tables.into_iter().filter(|table| !ours(table)).collect();
     if foreign.is_empty() { Ok(()) } else { Err(MoveError::Foreign(foreign)) }
@@ -53,7 +53,7 @@ pub(super) async fn refuse_foreign(postgres: &Postgres) -> Result<(), MoveError>
 
 /// Has the database look at what it holds now, so that its first plans are good ones.
 pub(super) async fn analyse(postgres: &Postgres) -> Result<(), MoveError> {
-    sqlx::query("ANALYZE").execute(postgres.pool()).await?;
+    sqlx::query("ANALYZE").execute(postgres.writers()).await?;
     Ok(())
 }
 

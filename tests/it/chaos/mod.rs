@@ -100,11 +100,21 @@ impl News<'_> {
 struct Weather {
     end: Instant,
     down: Cell<bool>,
+    /// How many are in the middle of something with the database.
+    busy: Cell<usize>,
 }
 
 impl Weather {
     fn goes_on(&self) -> bool {
         Instant::now() < self.end
+    }
+
+    /// Does something with the database, which waits to go away until it is done.
+    async fn under<T>(&self, work: impl Future<Output = T>) -> T {
+        self.busy.set(self.busy.get() + 1);
+        let done = work.await;
+        self.busy.set(self.busy.get() - 1);
+        done
     }
 }
 
@@ -125,11 +135,14 @@ async fn news_comes(news: &mut News<'_>, url: &str, weather: &Weather) {
             continue;
         }
         news.write(rand::random_range(1..4));
-        let connection = match &mut database {
-            Some(connection) => connection,
-            None => database.insert(Beside::to(url).await),
+        let makes_due = async {
+            let connection = match &mut database {
+                Some(connection) => connection,
+                None => database.insert(Beside::to(url).await),
+            };
+            connection.run(DUE).await;
         };
-        connection.run(DUE).await;
+        weather.under(makes_due).await;
     }
 }
 
@@ -140,9 +153,9 @@ async fn people_change(people: &mut People, weather: &Weather) {
             continue;
         }
         if rand::random_bool(0.15) {
-            people.joins().await.unwrap();
+            weather.under(people.joins()).await.unwrap();
         } else {
-            people.something_changes().await.unwrap();
+            weather.under(people.something_changes()).await.unwrap();
         }
     }
 }
@@ -225,8 +238,9 @@ async fn the_database_goes_away(fleet: &mut Fleet<'_>, weather: &Weather, second
     // One that starts without a database ends and says so; these have started.
     fleet.all_ready().await;
     weather.down.set(true);
-    // What others are in the middle of ends first.
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    while weather.busy.get() > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     control("stop");
     for _ in 0..seconds {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -279,7 +293,7 @@ async fn three_daemons_on_postgres_lose_nothing_whatever_happens_to_them() {
     let mut fleet = Fleet::start(&office, DAEMONS);
     let seconds = setting("BANDITORE_CHAOS_SECONDS").unwrap_or(SECONDS);
     let end = Instant::now() + Duration::from_secs(seconds);
-    let weather = Weather { end, down: Cell::new(false) };
+    let weather = Weather { end, down: Cell::new(false), busy: Cell::new(0) };
     let wanted = setting("BANDITORE_CHAOS_KILLS").map_or(0, |kills| kills as usize);
     let (_, _, done) = tokio::join!(
         news_comes(&mut news, &url, &weather),

@@ -340,6 +340,29 @@ fn a_message_is_dropped_or_sent_again_by_name_and_only_where_that_can_be() {
 }
 
 #[test]
+fn a_name_a_reason_and_a_consent_say_something() {
+    let sink = SmtpSink::start();
+    let office = office(sink.port, "");
+    let long = "a".repeat(501);
+    for said in ["", "  ", "\t", "-", "…", &long] {
+        for args in [
+            &["messages", "drop", "1", "--by"][..],
+            &["messages", "resend", "1", "--by"],
+            &["digest", "approve", "1", "--by"],
+            &["digest", "refuse", "1", "--drop", "--by"],
+            &["subscribers", "erase", "anna@example.org", "--reason"],
+            &["subscribers", "suppress", "anna@example.org", "--reason"],
+            &["subscribers", "unsuppress", "zeno@example.org", "--reason"],
+            &["subscribers", "unsuppress", "zeno@example.org", "--reason", "a voce", "--by"],
+            &["subscribers", "import", "in.csv", "--list", "residents", "--consent"],
+        ] {
+            let refused = office.run(&[args, &[said]].concat()).refused(2);
+            assert!(refused.contains(args[args.len() - 1]), "{refused}");
+        }
+    }
+}
+
+#[test]
 fn text_for_people_and_json_say_nothing_on_standard_error_when_all_is_well() {
     let sink = SmtpSink::start();
     let office = office(sink.port, "");

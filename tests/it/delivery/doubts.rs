@@ -1,4 +1,5 @@
 use banditore::delivery::RETRY_SECONDS_MAX;
+use banditore::store::{DOUBTS_OF_DIGEST_MAX, MessageState};
 
 use super::support::{Plan, header};
 use super::*;
@@ -31,6 +32,48 @@ async fn in_doubt_under_resend_it_is_sent_again_octet_for_octet() {
     assert_eq!(header(&contents[0], "Date"), "Wed, 25 Nov 2026 07:00:00 +0100");
     assert_eq!(header(&contents[0], "Message-ID"), format!("<{}>", house.message_id(&message)));
     assert!(contents[0] == contents[1], "the same octets");
+}
+
+#[tokio::test]
+async fn in_doubt_again_and_again_it_is_held_in_the_end_and_a_person_decides() {
+    let scripts: [String; DOUBTS_OF_DIGEST_MAX as usize + 1] =
+        std::array::from_fn(|_| closing_at_the_dot());
+    let server = ScriptedRelay::start(scripts).await;
+    let house = Plan { port: server.port, ..Plan::default() }.build().await;
+    for _ in 1..DOUBTS_OF_DIGEST_MAX {
+        assert_eq!(house.deliver().await.in_doubt, 1);
+        assert_eq!(house.message().await.state, MessageState::Queued);
+        house.step(RETRY_SECONDS_MAX);
+    }
+    assert_eq!(house.deliver().await.in_doubt, 1);
+    assert_eq!(house.states().await, ["held"]);
+    house.step(RETRY_SECONDS_MAX);
+    assert_eq!(house.deliver().await, Default::default());
+    // Asked for by name it goes out once more, and not again and again.
+    let id = house.message().await.id.to_string();
+    let output = house.run(&["messages", "resend", &id, "--by", "Ufficio stampa"]).await;
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(house.deliver().await.in_doubt, 1);
+    assert_eq!(house.message().await.state, MessageState::Held);
+    assert_eq!(contents(server).await.len(), DOUBTS_OF_DIGEST_MAX as usize + 1);
+    house.audit().await;
+}
+
+#[tokio::test]
+async fn killed_again_and_again_within_its_content_it_is_held_in_the_end() {
+    let house = Plan::default().build().await;
+    let id = house.message().await.id;
+    for number in 1..=DOUBTS_OF_DIGEST_MAX {
+        let now = house.installation.clock.now();
+        let mut tx = house.write().await;
+        tx.insert_worker(number, now, now).await.unwrap();
+        tx.claim(&[id], number, now).await.unwrap();
+        assert_eq!(tx.begin_content(&[(id, number)], now).await.unwrap(), [id]);
+        assert_eq!(tx.take_over(number, now).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        let held = number == DOUBTS_OF_DIGEST_MAX;
+        assert_eq!(house.states().await, [if held { "held" } else { "queued" }]);
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod archiving;
 mod database;
 mod doubts;
+mod idle;
 mod outcomes;
 mod postfix;
 pub mod sink;

@@ -130,12 +130,71 @@ async fn pages_speak_the_language_that_is_asked_for_and_say_everything_in_both()
 /// Demands that no phrase and no value is missing: a missing one shows its name, or braces.
 #[track_caller]
 fn complete(page: &str) {
-    let sections =
-        ["common", "choices", "home", "subscribe", "confirm", "preferences", "busy", "leave"];
+    let sections = [
+        "common",
+        "choices",
+        "home",
+        "subscribe",
+        "confirm",
+        "preferences",
+        "busy",
+        "plain",
+        "leave",
+    ];
     for section in sections {
         assert!(!page.contains(&format!(">{section}.")), "{page}");
     }
     assert!(!page.contains('{') && page.ends_with("</html>\n"), "{page}");
+}
+
+#[tokio::test]
+async fn no_answer_that_must_not_tell_who_is_known_comes_before_its_time() {
+    let pace = std::time::Duration::from_millis(250);
+    let town = Town::paced(pace).await;
+    town.come_in("known@example.org", &[]).await;
+    for email in ["known@example.org", "stranger@example.org", "known@example.org"] {
+        let time = town.time_of("/preferences").await;
+        town.step(20);
+        let begun = std::time::Instant::now();
+        let answer = town.post("/preferences", &[("email", email), ("time", &time)]).await;
+        assert_eq!(answer.status, 200);
+        assert!(begun.elapsed() >= pace, "{email}: {:?}", begun.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_before_a_page_sees_it_is_a_page_too_with_the_headers_of_all() {
+    let town = Town::open().await;
+    let long = vec![b'a'; 70_000];
+    for (method, path, body, status) in [
+        ("GET", "/nowhere", vec![], 404),
+        ("POST", "/", vec![], 405),
+        ("PUT", "/subscribe", vec![], 405),
+        ("POST", "/subscribe", long.clone(), 413),
+        ("GET", "/u/%ff", vec![], 400),
+    ] {
+        let page = town.raw(method, path, body).await;
+        assert_eq!(page.status().as_u16(), status, "{method} {path}");
+        let header = |name: &str| page.headers().get(name).map(|value| value.to_str().unwrap());
+        assert_eq!(header("cache-control"), Some("no-store"), "{method} {path}");
+        assert!(header("content-security-policy").unwrap().starts_with("default-src 'none'"));
+        assert_eq!(header("allow").is_some(), status == 405, "{method} {path}");
+        let text = page.text().await.unwrap();
+        assert!(text.contains("lang=\"it\"") && text.contains("lang=\"en\""), "{text}");
+        complete(&text);
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_fails_says_so_in_both_languages_without_the_database() {
+    let town = Town::open().await;
+    town.run("DROP TABLE rate_limit").await;
+    let answer = town.ask_for_link("anna@example.org").await;
+    assert_eq!(answer.status, 503);
+    for text in ["Al momento non funziona", "It does not work at the moment"] {
+        assert!(answer.body.contains(text), "{}", answer.body);
+    }
+    complete(&answer.body);
 }
 
 #[test]

@@ -68,6 +68,59 @@ async fn a_network_sends_thirty_forms_an_hour_and_others_still_can() {
 }
 
 #[tokio::test]
+async fn no_spelling_of_an_address_gets_a_mailbox_more_mails() {
+    let town = Town::open().await;
+    let spellings = [
+        "victim@example.org",
+        "victim+1@example.org",
+        "Victim+2@example.org",
+        "victim+3@example.org",
+        "victim@gmail.com",
+        "v.i.c.t.i.m@gmail.com",
+        "vic.tim+4@googlemail.com",
+        "vict.im@googlemail.com",
+    ];
+    for email in spellings {
+        assert_eq!(town.ask_from("192.0.2.1", email, &[]).await.status, 200);
+    }
+    town.deliver().await;
+    assert_eq!(town.mails().len(), 6);
+    // Dots mean something elsewhere, and a tag alone is a name.
+    for email in ["vic.tim@example.org", "+@example.org", "+1@example.org"] {
+        assert_eq!(town.ask_from("192.0.2.1", email, &[]).await.status, 200);
+    }
+    town.deliver().await;
+    assert_eq!(town.mails().len(), 9);
+}
+
+#[tokio::test]
+async fn a_region_of_networks_cannot_use_up_what_all_may_send() {
+    let town = Town::open().await;
+    assert_eq!(town.ask_from("2001:db8:7:0100::1", "anna@example.org", &[]).await.status, 200);
+    let most = banditore::audience::FORMS_A_REGION_AN_HOUR_MAX;
+    town.run(&format!("UPDATE rate_limit SET hits = {most} WHERE scope = 'region'")).await;
+    let rows = town.contents().await;
+    for network in ["0200", "0300", "0400"] {
+        let from = format!("2001:db8:7:{network}::1");
+        assert_eq!(town.ask_from(&from, "bruno@example.org", &[]).await.status, 429);
+    }
+    // What is refused counts for nothing.
+    assert_eq!(town.contents().await, rows);
+    assert_eq!(town.ask_from("2001:db8:8::1", "bruno@example.org", &[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn sign_ups_that_flood_in_keep_nobody_from_their_preferences() {
+    let town = Town::open().await;
+    town.come_in("anna@example.org", &[]).await;
+    let most = banditore::audience::FORMS_AN_HOUR_MAX;
+    town.run(&format!("UPDATE rate_limit SET hits = {most} WHERE scope = 'forms'")).await;
+    assert_eq!(town.ask_from("192.0.2.1", "bruno@example.org", &[]).await.status, 429);
+    assert_eq!(town.ask_for_link("anna@example.org").await.status, 200);
+    assert!(town.link_to("anna@example.org").await.starts_with("/p/"));
+}
+
+#[tokio::test]
 async fn beyond_the_ceiling_of_all_nothing_is_written_but_its_counter() {
     let town = Town::open().await;
     assert_eq!(town.ask_from("192.0.2.1", "anna@example.org", &[]).await.status, 200);

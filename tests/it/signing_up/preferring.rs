@@ -53,6 +53,67 @@ async fn all_of_it_can_be_changed_by_the_link_and_holds_at_once() {
 }
 
 #[tokio::test]
+async fn fifty_changes_a_day_are_enough_and_leaving_is_always_possible() {
+    let town = Town::open().await;
+    town.come_in("anna@example.org", &[]).await;
+    let link = opened(&town, "anna@example.org").await;
+    let id = id_in(&town.get(&link).await);
+    let change =
+        async |action: &str| town.post(&link, &[("subscription", &id), ("action", action)]).await;
+    let lines = "SELECT count(*) FROM trace WHERE subject = 'subscription'";
+    let before = town.count(lines).await;
+    for turn in 0..50 {
+        let action = ["pause", "resume"][turn % 2];
+        assert_eq!(change(action).await.status, 200, "{turn}");
+    }
+    let contents = town.contents().await;
+    let refused = change("pause").await;
+    assert_eq!(refused.status, 429);
+    assert!(refused.body.contains("Troppe modifiche"), "{}", refused.body);
+    assert_eq!(town.contents().await, contents);
+    assert_eq!(town.count(lines).await, before + 50);
+    assert_eq!(change("leave").await.status, 200);
+    assert_eq!(town.state("anna@example.org", "residents").await.as_deref(), Some("ended"));
+}
+
+#[tokio::test]
+async fn changes_from_one_network_have_a_limit_too() {
+    let town = Town::open().await;
+    town.come_in("anna@example.org", &[]).await;
+    let link = opened(&town, "anna@example.org").await;
+    let id = id_in(&town.get(&link).await);
+    let pause = [("subscription", &*id), ("action", "pause")];
+    assert_eq!(town.post(&link, &pause).await.status, 200);
+    let most = banditore::audience::CHANGES_A_NETWORK_AN_HOUR_MAX;
+    town.run(&format!("UPDATE rate_limit SET hits = {most} WHERE scope = 'changes'")).await;
+    let resume = [("subscription", &*id), ("action", "resume")];
+    assert_eq!(town.post(&link, &resume).await.status, 429);
+    assert_eq!(town.post_from("192.0.2.1", &link, &resume).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_is_so_already_is_neither_changed_nor_traced_nor_counted() {
+    let town = Town::open().await;
+    town.come_in("anna@example.org", &[("topic", "school")]).await;
+    let link = opened(&town, "anna@example.org").await;
+    let id = id_in(&town.get(&link).await);
+    let before = town.contents().await;
+    let save = [
+        ("subscription", &*id),
+        ("action", "save"),
+        ("topic", "school"),
+        ("cadence", "daily"),
+        ("language", "it"),
+    ];
+    for _ in 0..3 {
+        assert_eq!(town.post(&link, &save).await.status, 200);
+        let resume = [("subscription", &*id), ("action", "resume")];
+        assert_eq!(town.post(&link, &resume).await.status, 200);
+    }
+    assert_eq!(town.contents().await, before);
+}
+
+#[tokio::test]
 async fn a_link_opens_nobody_elses_subscriptions() {
     let town = Town::open().await;
     town.come_in("anna@example.org", &[]).await;

@@ -1,6 +1,7 @@
 //! A town that runs its lists: an installation, its pages on loopback, and a real mail server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use banditore::clock::Clock;
 use banditore::config::Config;
@@ -72,8 +73,17 @@ impl Town {
         Self::with(LISTS).await
     }
 
+    /// One whose answers are given at their time, as a daemon's are.
+    pub async fn paced(pace: Duration) -> Self {
+        Self::made(LISTS, pace).await
+    }
+
     /// One with other sources and lists.
     pub async fn with(lists: &str) -> Self {
+        Self::made(lists, Duration::ZERO).await
+    }
+
+    async fn made(lists: &str, pace: Duration) -> Self {
         // The client asks for one even where nothing is encrypted; another test may be first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mailbox = Arc::new(Mailbox::keeping(100_000));
@@ -98,7 +108,7 @@ impl Town {
         let installation = Arc::new(installation);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let pages = format!("http://{}", listener.local_addr().unwrap());
-        let router = web::router(Arc::clone(&installation));
+        let router = web::router(Arc::clone(&installation), pace);
         tokio::spawn(async move { axum::serve(listener, web::service(router)).await });
         Self { folder, installation, mailbox, database, pages, client: reqwest::Client::new() }
     }
@@ -153,6 +163,13 @@ impl Town {
         let mut body = url::form_urlencoded::Serializer::new(String::new());
         let body = body.extend_pairs(fields).finish();
         self.post_raw(from, path, body.into_bytes()).await
+    }
+
+    /// Any request; its answer with its headers.
+    pub async fn raw(&self, method: &str, path: &str, body: Vec<u8>) -> reqwest::Response {
+        let method = method.parse().unwrap();
+        let request = self.client.request(method, format!("{}{path}", self.pages)).body(body);
+        request.send().await.unwrap()
     }
 
     pub async fn post_raw(&self, from: &str, path: &str, body: Vec<u8>) -> Answer {

@@ -46,7 +46,7 @@ const SHORT: Duration = Duration::from_millis(80);
 const LONG: Duration = Duration::from_secs(10);
 
 fn limits() -> StageLimits {
-    StageLimits { connect: LONG, command: LONG, content: LONG, reply: LONG, quit: LONG }
+    StageLimits { connect: LONG, command: LONG, content: LONG, reply: LONG, quit: LONG, idle: LONG }
 }
 
 fn config(port: u16) -> Smtp {

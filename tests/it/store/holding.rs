@@ -310,3 +310,35 @@ async fn on_postgres_two_workers_claim_different_messages_and_neither_waits() {
     }
     assert_eq!(house.store().read().await.unwrap().under_way().await.unwrap(), 5);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgres_pages_that_wait_for_a_cadence_keep_nobody_else_from_the_database() {
+    const PAGES: usize = 12;
+    let (ground, subscription) = with_somebody_on(Engine::Postgres).await;
+    let mut holder = ground.store.write().await.unwrap();
+    holder.hold_cadence(&list(), &daily()).await.unwrap();
+    let mut pages = tokio::task::JoinSet::new();
+    for _ in 0..PAGES {
+        let store = ground.store.for_pages();
+        pages.spawn(async move { audience::leave(&store, subscription, NOW).await });
+    }
+    let mut beside = ground.database.connect().await;
+    let end = Instant::now() + Duration::from_secs(30);
+    while beside.texts(WAITING).await.len() < 4 {
+        assert!(Instant::now() < end, "the pages do not wait");
+        tokio::task::yield_now().await;
+    }
+    // The recorder, the lease and readiness.
+    let soon = Duration::from_secs(2);
+    tokio::time::timeout(soon, ground.store.ready()).await.unwrap().unwrap();
+    let write = async {
+        let mut tx = ground.store.write().await.unwrap();
+        tx.renew_lease(1, NOW, NOW).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    tokio::time::timeout(soon, write).await.unwrap();
+    // A page waits for a few seconds, and says then that it could not be answered.
+    let error = pages.join_next().await.unwrap().unwrap().unwrap_err();
+    assert!(error.is_transient(), "{error:?}");
+    drop(holder);
+}

@@ -3,8 +3,10 @@
 
 mod holding;
 mod plans;
+mod rehearsing;
 mod schemas;
 mod suite;
+mod versions;
 mod waiting;
 
 use banditore::store::{Durability, Store, StoreError, all_statements};

@@ -112,6 +112,8 @@ const HOT: &[&str] = &[
     "NOTICE_MESSAGES_OF",
     "NOTICE_COUNTS",
     "OLD_NOTICES",
+    "FINISHED_NOTICES",
+    "END_OPEN_SIGN_UPS",
 ];
 
 /// What every message asks for.

@@ -123,11 +123,21 @@ fn the_trace_is_shown_of_one_thing_the_newest_first() {
     assert_eq!(actions(&["--subscriber", "bruno@example.org"]), "subscription.joined");
     // Nothing tells any more which lines were about somebody who was erased.
     let erased = actions(&["--subscriber", "Anna@Example.org"]);
-    assert_eq!(erased, "address.suppressed address.unsuppressed address.suppressed");
+    assert_eq!(erased, "address.unsuppressed address.suppressed");
     let list = actions(&["--list", "residents"]);
     assert_eq!(list, "subscribers.imported cadence.added list.added");
     assert_eq!(actions(&["--list", "residents", "--limit", "1"]), "subscribers.imported");
-    assert_eq!(actions(&["--list", "others"]), "");
+    for (kind, id) in [
+        ("--list", "others"),
+        ("--source", "others"),
+        ("--edition", "99"),
+        ("--message", "99999"),
+        ("--subscriber", "nobody@example.org"),
+    ] {
+        office.run(&["trace", kind, id]).refused(2);
+    }
+    // Known, and nothing was done to it.
+    assert_eq!(actions(&["--message", "1"]), "");
 
     let shown = office.run(&["trace", "--edition", "1"]).done().out;
     assert!(shown.starts_with("2026-11-26T09:00:0"), "{shown}");
