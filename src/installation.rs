@@ -292,8 +292,6 @@ impl Installation {
         dry_run: bool,
         progress: impl FnMut(u64),
     ) -> Result<ImportReport, ImportError> {
-        let daily = cadences.iter().find(|cadence| cadence.as_str() == "daily");
-        let calendar = cadences.iter().find(|cadence| cadence.as_str() != "immediate");
         let topics = self.rules.topics().iter().map(|topic| topic.id.clone()).collect();
         let mut places = BTreeMap::new();
         for place in self.rules.places() {
@@ -303,7 +301,7 @@ impl Installation {
         let settings = ImportSettings {
             list,
             cadences,
-            default_cadence: daily.or(calendar).unwrap_or(&cadences[0]),
+            default_cadence: audience::default_cadence(cadences).unwrap_or(&cadences[0]),
             topics: &topics,
             places: &places,
             default_language: self.config.site.locale,

@@ -288,22 +288,19 @@ async fn try_poll(
     let now = installation.clock.now();
     let mut answer = Answer::of(&fetched);
     let known = answer.is_known(source);
-    let (bytes, content_type, base, validators) = match fetched {
-        Fetched::Body { bytes, content_type, base, etag, last_modified, .. } if !known => {
-            (bytes, content_type, base, Validators { etag, last_modified })
-        }
-        Fetched::Body { etag, last_modified, .. } => {
-            let validators = Validators { etag, last_modified };
-            polled.notice = unchanged(installation, source, &answer, &validators).await?;
-            return Ok(TakenIn::default());
+    let (body, validators) = match fetched {
+        Fetched::Body { bytes, content_type, base, etag, last_modified, .. } => {
+            (Some((bytes, content_type, base)), Validators { etag, last_modified })
         }
         Fetched::NotModified { etag, last_modified, .. } => {
             let etag = etag.or_else(|| source.etag.clone());
             let last_modified = last_modified.or_else(|| source.last_modified.clone());
-            let validators = Validators { etag, last_modified };
-            polled.notice = unchanged(installation, source, &answer, &validators).await?;
-            return Ok(TakenIn::default());
+            (None, Validators { etag, last_modified })
         }
+    };
+    let Some((bytes, content_type, base)) = body.filter(|_| !known) else {
+        polled.notice = unchanged(installation, source, &answer, &validators).await?;
+        return Ok(TakenIn::default());
     };
     let zone = installation.config.site.timezone;
     // Reading is work for a processor: other sources' answers shall not wait for it.

@@ -3,7 +3,7 @@
 use crate::model::Timestamp;
 use crate::store::{StoreError, StoredSubscription, TraceSubject, Tx};
 
-use super::limits::DAY_SECONDS;
+use super::limits::{DAY_SECONDS, window};
 use super::traced::{
     TracedErasing, TracedReason, TracedSuppression, form, free_text, trace_subscriber,
 };
@@ -119,7 +119,7 @@ pub async fn erase(
             tx.erase_subject(subject.id, now).await?;
             // No line of its own: it would name the hash beside the random id. The day alone, for
             // the second would lead to the lines of this transaction.
-            let day = Timestamp(now.0 - now.0.rem_euclid(DAY_SECONDS));
+            let day = window(now, DAY_SECONDS);
             tx.suppress(&hash, ERASURE, reason, day).await?;
             let before = form(TracedErasing { erased: false, subscriptions });
             let after = form(TracedErasing { erased: true, subscriptions: 0 });

@@ -116,6 +116,7 @@ fn mailbox(address: &EmailAddress) -> String {
     }
 }
 
-fn window(now: Timestamp, seconds: i64) -> Timestamp {
+/// The beginning of the window of time, so many seconds long, in which an instant is.
+pub(super) fn window(now: Timestamp, seconds: i64) -> Timestamp {
     Timestamp(now.0 - now.0.rem_euclid(seconds))
 }

@@ -176,21 +176,10 @@ async fn subscribe(
     let Joining { list, wanted, consent, .. } = *joining;
     let cadence = wanted.cadence.clone();
     let new = NewSubscription { subscriber, list: list.clone(), cadence, profile };
-    let id = tx.insert_subscription(&new, now).await?;
+    let made = tx.insert_subscription(&new, now).await?;
+    let id = made.id;
     tx.follow_words(id, &wanted.words).await?;
     tx.agree(id, &consent.given(now)).await?;
-    let NewSubscription { subscriber, list, cadence, profile } = new;
-    let made = StoredSubscription {
-        id,
-        subscriber,
-        list,
-        cadence,
-        profile,
-        state: ACTIVE.to_owned(),
-        cursor: None,
-        joined_position: 0,
-        created_at: now,
-    };
     let text_version = consent.text_version.map(str::to_owned);
     let agreed = TracedConsent { way: consent.way.to_owned(), text_version };
     let after = TracedSubscription::new(&made, wanted.profile(), wanted.words.len()).agreed(agreed);

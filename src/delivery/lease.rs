@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::causes::chain;
 use crate::clock::Clock;
 use crate::store::{Store, StoreError};
 
-use super::{Totals, causes};
+use super::Totals;
 
 /// A lease is renewed so many times while it runs.
 const RENEWALS_A_LEASE: u32 = 4;
@@ -70,7 +71,7 @@ impl Keeper {
             pause = match self.keep().await {
                 Ok(()) => every,
                 Err(error) => {
-                    let error = causes(&error);
+                    let error = chain(&error);
                     tracing::warn!(error, "the lease could not be renewed; trying again");
                     every.min(Duration::from_millis(AGAIN_MS))
                 }

@@ -3,13 +3,13 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::pause::Pauses;
 use crate::store::{ClaimedMessage, OutcomeRow};
 
 use super::places::Place;
@@ -17,7 +17,7 @@ use super::policy;
 use super::recorder::Recorder;
 use super::run::Delivery;
 use super::smtp::{Connection, Envelope, Failure, Reply};
-use super::worker::RELAY_PAUSE_SECONDS;
+use super::worker::relay_pauses;
 
 /// A message under way to a connection.
 pub(super) struct Job {
@@ -81,10 +81,10 @@ impl Line {
 
     /// A connection's place: what goes wrong with one message is nothing to the next.
     pub async fn keep_serving(self: Arc<Self>) {
-        let mut pause = RELAY_PAUSE_SECONDS.0;
+        let mut pauses = relay_pauses();
         while AssertUnwindSafe(self.serve()).catch_unwind().await.is_err() {
             tracing::error!("a conversation with the relay panicked; the next begins");
-            self.rest(&mut pause).await;
+            self.rest(&mut pauses).await;
         }
     }
 
@@ -92,7 +92,7 @@ impl Line {
     /// closed when there has been none for a while.
     async fn serve(&self) {
         let mut open: Option<Open<'_>> = None;
-        let mut pause = RELAY_PAUSE_SECONDS.0;
+        let mut pauses = relay_pauses();
         while let Some(job) = self.next_job(&mut open).await {
             if self.stop.is_cancelled() {
                 continue;
@@ -109,8 +109,8 @@ impl Line {
             self.end(outcome, job.place).await;
             match ended {
                 Ended::NotOpened(_, true) => self.relay_away.store(true, Ordering::SeqCst),
-                Ended::NotOpened(_, false) => self.rest(&mut pause).await,
-                _ => pause = RELAY_PAUSE_SECONDS.0,
+                Ended::NotOpened(_, false) => self.rest(&mut pauses).await,
+                _ => pauses.went_well(),
             }
         }
         if let Some((connection, _)) = open {
@@ -204,14 +204,13 @@ impl Line {
     }
 
     /// Waits a little, each time longer, where the relay takes no more connections than it has.
-    async fn rest(&self, pause: &mut u64) {
+    async fn rest(&self, pauses: &mut Pauses) {
         let mut ending = self.ending.clone();
         tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(*pause)) => {}
+            () = tokio::time::sleep(pauses.after_failure()) => {}
             _ = ending.changed() => {}
             () = self.stop.cancelled() => {}
         }
-        *pause = (*pause * 2).min(RELAY_PAUSE_SECONDS.1);
     }
 
     /// Reports how a message ended; without an outcome, its place is given up.

@@ -34,11 +34,6 @@ pub use run::{Beat, Delivered, Delivery, Run, STOP_SECONDS_MAX, Totals, Until};
 use crate::audience::InvalidAddress;
 use crate::store::StoreError;
 
-/// An error as logs show it: with its causes.
-fn causes(error: &(impl std::error::Error + 'static)) -> &(dyn std::error::Error + 'static) {
-    error
-}
-
 /// Why delivering stopped. What was recorded stays; the next run goes on from there.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {

@@ -6,12 +6,13 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
+use crate::causes::chain;
 use crate::clock::Clock;
 use crate::pause::Pauses;
 use crate::store::{OutcomeRow, Store, StoreError};
 
+use super::Totals;
 use super::places::Place;
-use super::{Totals, causes};
 
 /// The most records of one commit.
 const RECORDS_A_COMMIT: usize = 1_000;
@@ -158,7 +159,7 @@ impl Commits {
             }
             let waiting = contents.len() + ended.len();
             tracing::warn!(
-                error = causes(&error),
+                error = chain(&error),
                 waiting,
                 "outcomes could not be recorded; trying again"
             );

@@ -10,15 +10,16 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::audience::Keys;
+use crate::causes::chain;
 use crate::clock::Clock;
 use crate::store::{GivingBack, OutcomeRow, Store};
 
+use super::DeliveryError;
 use super::lease::Keeper;
 use super::line::Line;
 use super::recorder::Recorder;
 use super::smtp::Relay;
 use super::worker::{CLAIMED_A_CONNECTION, Claiming};
-use super::{DeliveryError, causes};
 
 /// How long a worker tries at most to sign off, in seconds.
 const DEPART_SECONDS_MAX: u64 = 10;
@@ -198,7 +199,7 @@ impl Delivery {
     /// database is away, whoever takes over does it.
     async fn release_not_begun(&self, worker: i64) {
         if let Err(error) = self.give_back(worker, GivingBack::NotBegun).await {
-            tracing::warn!(error = causes(&error), "what was claimed could not be queued again");
+            tracing::warn!(error = chain(&error), "what was claimed could not be queued again");
         }
     }
 
@@ -228,7 +229,7 @@ impl Delivery {
                 return true;
             }
             Ok(Err(error)) => {
-                tracing::warn!(error = causes(&error), "the worker could not be signed off");
+                tracing::warn!(error = chain(&error), "the worker could not be signed off");
             }
             Err(_) => tracing::warn!("the worker could not be signed off: the database is busy"),
         }

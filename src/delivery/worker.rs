@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::audience::Mailbox;
+use crate::causes::chain;
 use crate::model::Timestamp;
 use crate::pause::Pauses;
 use crate::store::{Bell, ClaimedMessage, GivingBack, Listener, MessageOf};
@@ -16,7 +17,7 @@ use super::places::Places;
 use super::recorder::COMMIT_SECONDS_MAX;
 use super::run::{Delivery, Run, Until};
 use super::smtp::Envelope;
-use super::{DeliveryError, causes, policy};
+use super::{DeliveryError, policy};
 
 /// How many messages are claimed for each connection: the one under way and the next.
 pub(super) const CLAIMED_A_CONNECTION: usize = 2;
@@ -24,7 +25,7 @@ pub(super) const CLAIMED_A_CONNECTION: usize = 2;
 /// one flush serves several claims. The places that are not free keep every connection busy.
 const CONNECTIONS_A_FREE_PLACE: usize = 2;
 /// The first and the longest pause after a connection could not be opened, in seconds.
-pub(super) const RELAY_PAUSE_SECONDS: (u64, u64) = (2, 60);
+const RELAY_PAUSE_SECONDS: (u64, u64) = (2, 60);
 /// How long a run with an end sleeps at most before it looks again, in seconds.
 const LOOK_AGAIN_SECONDS: u64 = 5;
 /// How long it waits at most for a place or for work, in seconds; then it goes round once more.
@@ -50,7 +51,7 @@ pub(super) struct Claiming<'a> {
     line: Arc<Line>,
     bell: Listener,
     pace: Option<Pace>,
-    pause: u64,
+    pauses: Pauses,
     /// How many were accepted when the relay was last taken to be there.
     accepted: u64,
     /// Whether this worker may have messages that are not in hand.
@@ -69,7 +70,7 @@ impl<'a> Claiming<'a> {
             line,
             bell: store.listen(Bell::Delivery),
             pace: messages_per_second.map(Pace::new),
-            pause: RELAY_PAUSE_SECONDS.0,
+            pauses: relay_pauses(),
             accepted: 0,
             strays: false,
         }
@@ -102,7 +103,7 @@ impl<'a> Claiming<'a> {
             if !passes || bounded && pauses.failing_for().as_secs() > COMMIT_SECONDS_MAX {
                 return Err(error);
             }
-            tracing::warn!(error = causes(&error), "messages could not be claimed; trying again");
+            tracing::warn!(error = chain(&error), "messages could not be claimed; trying again");
             self.sleep(pause).await;
         }
     }
@@ -159,12 +160,13 @@ impl<'a> Claiming<'a> {
         }
         let accepted = self.run.progress.borrow().accepted;
         if accepted > self.accepted {
-            (self.accepted, self.pause) = (accepted, RELAY_PAUSE_SECONDS.0);
+            self.accepted = accepted;
+            self.pauses.went_well();
         }
-        let (cause, seconds) = (self.line.failure().unwrap_or_default(), self.pause);
+        let (cause, pause) = (self.line.failure().unwrap_or_default(), self.pauses.after_failure());
+        let seconds = pause.as_secs();
         tracing::warn!("the relay cannot be reached: {cause}; trying again in {seconds} s");
-        self.sleep(Duration::from_secs(seconds)).await;
-        self.pause = (self.pause * 2).min(RELAY_PAUSE_SECONDS.1);
+        self.sleep(pause).await;
         self.line.try_again();
         Turn::Again
     }
@@ -297,6 +299,12 @@ impl<'a> Claiming<'a> {
         };
         Ok(Some(Duration::from_secs(seconds)))
     }
+}
+
+/// The pauses after connections that could not be opened.
+pub(super) fn relay_pauses() -> Pauses {
+    let (first, longest) = RELAY_PAUSE_SECONDS;
+    Pauses::new(Duration::from_secs(first), Duration::from_secs(longest))
 }
 
 /// Spaces the beginnings of messages.

@@ -14,8 +14,6 @@ statements! {
     };
     PERSON = "SELECT coalesce(address_hash, CAST(id AS TEXT)) AS person FROM subscriber
         WHERE id = $1";
-    PERSON_OF_SUBSCRIPTION = "SELECT coalesce(p.address_hash, CAST(p.id AS TEXT)) AS person
-        FROM subscription s JOIN subscriber p ON p.id = s.subscriber_id WHERE s.id = $1";
     SUBJECT = "SELECT id, address, name FROM subscriber WHERE id = $1";
     INSERT_SUBJECT = "INSERT INTO subscriber (id, address, address_hash, name, created_at)
         VALUES ($1, $2, $3, $4, $5)";
@@ -42,7 +40,7 @@ statements! {
         ORDER BY id LIMIT $3";
     INSERT_SUBSCRIPTION = "INSERT INTO subscription (subscriber_id, list_id, cadence, profile_id,
             state, cursor, joined_position, created_at, changed_at)
-        VALUES ($1, $2, $3, $4, 'active', $5, $5, $6, $6) RETURNING id";
+        VALUES ($1, $2, $3, $4, 'active', $5, $5, $6, $6) RETURNING *";
     CHANGE_SUBSCRIPTION = "UPDATE subscription SET cadence = $2, profile_id = $3, state = $4,
             cursor = $5, changed_at = $6 WHERE id = $1";
     PIN = "UPDATE subscription SET cursor = $2 WHERE id = $1";
@@ -250,12 +248,11 @@ impl Tx<'_> {
         let mut seen = self.subscription_by_id(id).await?;
         while let Some(before) = seen {
             // The person first, as whoever joins does; then the cadence, as planners do.
-            let person = self.person_of(id).await?;
-            self.lock(LOCK_PERSON, values![&person]).await?;
+            let person = self.hold_person(before.subscriber).await?;
             self.share_cadence(&before.list, &before.cadence).await?;
             self.lock(LOCK_SUBSCRIPTION, values![id]).await?;
             let held = self.subscription_by_id(id).await?;
-            let still = self.person_of(id).await? == person;
+            let still = self.person(before.subscriber).await? == person;
             match held {
                 Some(held) if held.cadence == before.cadence && still => {
                     return Ok(Some(HeldSubscription(held)));
@@ -268,18 +265,19 @@ impl Tx<'_> {
     }
 
     /// Holds a person by the subscriber's id until the transaction ends, as [`Tx::hold_subject`]
-    /// does by the address.
-    pub async fn hold_person(&mut self, subscriber: i64) -> Result<(), StoreError> {
-        if let Some(row) = self.row(PERSON, values![subscriber]).await? {
-            self.lock(LOCK_PERSON, values![row.text("person")?]).await?;
+    /// does by the address; gives by what it is held, where there is somebody.
+    pub async fn hold_person(&mut self, subscriber: i64) -> Result<Option<String>, StoreError> {
+        let person = self.person(subscriber).await?;
+        if let Some(person) = &person {
+            self.lock(LOCK_PERSON, values![person]).await?;
         }
-        Ok(())
+        Ok(person)
     }
 
-    /// By what a subscription's person is held.
-    async fn person_of(&mut self, subscription: i64) -> Result<String, StoreError> {
-        let row = self.row(PERSON_OF_SUBSCRIPTION, values![subscription]).await?;
-        row.map_or_else(|| Ok(String::new()), |row| row.text("person"))
+    /// By what a person is held: the hash of the address, or what is left of who was erased.
+    async fn person(&mut self, subscriber: i64) -> Result<Option<String>, StoreError> {
+        let row = self.row(PERSON, values![subscriber]).await?;
+        row.map(|row| row.text("person")).transpose()
     }
 
     /// Everything somebody subscribed to.
@@ -309,12 +307,12 @@ impl Tx<'_> {
         &mut self,
         new: &NewSubscription,
         now: Timestamp,
-    ) -> Result<i64, StoreError> {
+    ) -> Result<StoredSubscription, StoreError> {
         self.share_cadence(&new.list, &new.cadence).await?;
         let head = self.stream_head().await?;
         let values = values![new.subscriber, &new.list, &new.cadence, new.profile, head, now];
         let row = self.one(INSERT_SUBSCRIPTION, values).await;
-        row.map_err(|e| e.or_exists("the subscription"))?.int("id")
+        StoredSubscription::read(&row.map_err(|e| e.or_exists("the subscription"))?)
     }
 
     /// Changes a subscription, and pins it where it has been told so far.

@@ -370,7 +370,7 @@ async fn audience(store: &Store) -> Vec<StoredSubscription> {
             cadence: cadence(),
             profile: profile_id,
         };
-        let id = tx.insert_subscription(&new, t(51)).await.unwrap();
+        let id = tx.insert_subscription(&new, t(51)).await.unwrap().id;
         let expected = StoredSubscription {
             id,
             subscriber: subject.id,
