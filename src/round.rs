@@ -16,7 +16,7 @@ use crate::delivery::{Delivered, Delivery, DeliveryError, Run, Totals, Until};
 use crate::editions::PlanError;
 use crate::ingest::{
     FETCH_SECONDS_MAX, FetchError, FetchRequest, Fetched, Fetcher, NewItem, ReadError, TakenIn,
-    Validators, read, take_in,
+    Validators, full_texts, read, take_in,
 };
 use crate::installation::Installation;
 use crate::model::{SourceId, Timestamp};
@@ -304,15 +304,28 @@ async fn try_poll(
     };
     let zone = installation.config.site.timezone;
     // Reading is work for a processor: other sources' answers shall not wait for it.
-    let reading = tokio::task::spawn_blocking(move || {
+    let (full_text, private) = (settings.full_text, settings.allow_private_network);
+    let headline = settings.headline.or_found(source.headline.as_deref());
+    let (mut reading, found, base) = tokio::task::spawn_blocking(move || {
         let SourceSettings { kind, page, .. } = settings;
-        read(&bytes, content_type.as_deref(), &base, kind, &page, zone, now)
+        let content_type = content_type.as_deref();
+        let mut reading = read(&bytes, content_type, &base, kind, &page, zone, now)?;
+        let found = headline.apply(&mut reading);
+        Ok::<_, ReadError>((reading, found, base))
     })
     .await??;
     polled.warnings.clone_from(&reading.warnings);
+    if full_text {
+        let store = &installation.store;
+        let failed = full_texts(fetcher, store, source, &mut reading, &base, private).await?;
+        polled.warnings.extend(failed);
+    }
     let mut tx = installation.store.write().await?;
     let Some(source) = still(&mut tx, source).await? else { return Ok(TakenIn::default()) };
     let next = next_poll(&source, now, 0);
+    if let Some(headline) = found {
+        tx.set_headline(&source.id, headline.as_str()).await?;
+    }
     let taken = take_in(&mut tx, &source, &reading, &validators, now, next).await?;
     tell(&mut tx, installation, &source, &taken, now).await?;
     tx.commit().await?;

@@ -18,6 +18,7 @@ mod replay;
 mod serve;
 mod source;
 mod subscribers;
+mod testing;
 mod topics;
 mod trace;
 

@@ -21,7 +21,7 @@ pub use network::Network;
 
 use crate::audience::Mailbox;
 use crate::editions::Schedule;
-use crate::ingest::{PageSelectors, SourceKind};
+use crate::ingest::{Headline, PageSelectors, SourceKind};
 use crate::model::{CadenceId, Language, ListId, SourceId};
 use crate::store::Durability;
 
@@ -165,6 +165,12 @@ pub struct SourceSettings {
     pub allow_private_network: bool,
     /// Selectors, for a page.
     pub page: PageSelectors,
+    /// Which text of an item is its headline.
+    #[serde(default)]
+    pub headline: Headline,
+    /// Whether the pages of items that show only a teaser are asked for their text.
+    #[serde(default = "raw::yes")]
+    pub full_text: bool,
 }
 
 /// `[[list]]`: an audience.

@@ -11,7 +11,7 @@ use super::{
     Config, ConfigError, ENVIRONMENT_PREFIX, EVERY_SECONDS_DEFAULT, InDoubt, LEASE_SECONDS_DEFAULT,
     Tls,
 };
-use crate::ingest::{PageSelectors, SourceKind};
+use crate::ingest::{Headline, PageSelectors, SourceKind};
 use crate::store::Durability;
 
 #[derive(Deserialize)]
@@ -141,6 +141,10 @@ pub(super) struct RawSource {
     pub allow_private_network: bool,
     #[serde(default)]
     pub page: PageSelectors,
+    #[serde(default)]
+    pub headline: Headline,
+    #[serde(default = "yes")]
+    pub full_text: bool,
 }
 
 #[derive(Deserialize)]
@@ -185,7 +189,7 @@ fn default_connections() -> u32 {
     10
 }
 
-fn yes() -> bool {
+pub(super) fn yes() -> bool {
     true
 }
 

@@ -241,6 +241,8 @@ impl<'a> Reader<'a> {
                 every_seconds,
                 allow_private_network: raw.allow_private_network,
                 page: raw.page,
+                headline: raw.headline,
+                full_text: raw.full_text,
             },
         })
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::audience::{ENDED, PAUSED, public_id, told_so_far};
 use crate::model::Timestamp;
 use crate::store::{
-    CadenceRow, EditionRow, ItemRow, MessageRow, MessageState, Profile, StoreError,
+    CadenceRow, EditionRow, ItemRow, MessageRow, MessageState, NewRevision, Profile, StoreError,
     StoredSubscription, Subject, Tx,
 };
 use crate::topics::{Classification, FollowedWords, ItemText, Rules};
@@ -64,11 +64,9 @@ struct Chain<'a> {
 /// An entry of the item with what was found in it.
 struct Entry {
     candidate: Candidate,
+    publication_end: Option<chrono::NaiveDate>,
     found: Classification,
-    title: String,
-    text: String,
-    categories: Vec<String>,
-    image_alt: Vec<String>,
+    text: NewRevision,
 }
 
 /// Explains one item for one subscriber, over all lists they are on: the best of the verdicts.
@@ -180,9 +178,8 @@ impl Chain<'_> {
                 places: found.places.iter().map(|place| place.id.clone()).collect(),
                 over: item.withdrawn_at.is_some(),
             };
-            let (title, text, categories, image_alt) =
-                (text.title, text.summary, text.categories, text.image_alt);
-            entries.push(Entry { candidate, found, title, text, categories, image_alt });
+            let publication_end = item.publication_end;
+            entries.push(Entry { candidate, publication_end, found, text });
         }
         Ok(entries)
     }
@@ -362,18 +359,21 @@ impl Chain<'_> {
         slot: Timestamp,
     ) -> bool {
         let text = ItemText {
-            title: &entry.title,
-            text: &entry.text,
-            categories: &entry.categories,
-            image_alt: &entry.image_alt,
+            title: &entry.text.title,
+            text: &entry.text.summary,
+            categories: &entry.text.categories,
+            image_alt: &entry.text.image_alt,
         };
         let phrases: Vec<(i64, String)> =
             (0..).zip(words.iter().map(|(_, phrase)| phrase.clone())).collect();
         let hits: Vec<i64> = FollowedWords::new(phrases.clone()).hits(&text).into_iter().collect();
         let mut candidate = entry.candidate.clone();
         let today = slot.in_zone(self.zone).date_naive();
-        if let Some(deadline) = entry.found.deadline.filter(|deadline| *deadline < today) {
-            self.add("item", false, format!("its deadline has passed: {deadline}"));
+        let ends = [("deadline", entry.found.deadline), ("publication", entry.publication_end)];
+        let passed =
+            |(what, end): (_, Option<_>)| end.filter(|end| *end < today).map(|e| (what, e));
+        if let Some((what, end)) = ends.into_iter().find_map(passed) {
+            self.add("item", false, format!("its {what} has passed: {end}"));
             candidate.over = true;
         } else if candidate.over {
             self.add("item", false, "it was withdrawn".to_owned());

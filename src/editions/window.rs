@@ -62,7 +62,8 @@ impl Window {
                 topics: found.topics.iter().map(|topic| topic.id.clone()).collect(),
                 places: found.places.iter().map(|place| place.id.clone()).collect(),
                 over: entry.withdrawn_at.is_some()
-                    || found.deadline.is_some_and(|deadline| deadline < today),
+                    || found.deadline.is_some_and(|deadline| deadline < today)
+                    || entry.publication_end.is_some_and(|end| end < today),
             })
             .collect();
         let carrying = tx.carried(&edition.list_id).await?;

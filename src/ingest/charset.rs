@@ -31,7 +31,11 @@ pub(super) fn decode(body: &[u8], content_type: Option<&str>) -> Decoded {
     if encoding == UTF_8 && !is_utf8 {
         // Octets that are not UTF-8 are in the other charset named, else in the usual one of
         // western Europe.
-        let encoding = known.find(|other| *other != UTF_8).unwrap_or(WINDOWS_1252);
+        let other = known.find(|other| *other != UTF_8);
+        if let Some(mixed) = other.is_none().then(|| mixed(body)).flatten() {
+            return mixed;
+        }
+        let encoding = other.unwrap_or(WINDOWS_1252);
         let warning = format!("not UTF-8 as declared: read as {}", encoding.name());
         return Decoded { warning: Some(warning), ..decoded(encoding, body) };
     }
@@ -41,6 +45,21 @@ pub(super) fn decode(body: &[u8], content_type: Option<&str>) -> Decoded {
         return Decoded { warning: Some(warning), ..decoded(UTF_8, body) };
     }
     decoded(encoding, body)
+}
+
+/// Text in UTF-8 into which somebody pasted a few octets of windows-1252; none where these are not
+/// the fewer.
+fn mixed(body: &[u8]) -> Option<Decoded> {
+    let (mut letters, mut strays) = (0usize, 0usize);
+    let mut text = String::with_capacity(body.len());
+    for chunk in body.utf8_chunks() {
+        letters += chunk.valid().bytes().filter(|b| *b >= 0xc2).count();
+        strays += chunk.invalid().len();
+        text.push_str(chunk.valid());
+        text.push_str(&WINDOWS_1252.decode_without_bom_handling(chunk.invalid()).0);
+    }
+    let warning = format!("{strays} octets that are not UTF-8 were read as windows-1252");
+    (letters > strays).then(|| Decoded { text: without_c1(text), warning: Some(warning) })
 }
 
 fn decoded(encoding: &'static Encoding, body: &[u8]) -> Decoded {

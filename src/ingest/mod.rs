@@ -7,6 +7,8 @@
 //! - `charset` makes text of octets.
 //! - `repair`, with `markup` and `vocabulary`, mends a feed's text; `feed` reads it by feed-rs.
 //! - `page` finds the list of news on a page: by selectors, or by what repeats around dates.
+//! - `albo` reads what the convention AlboPOP says of acts, and finds the headline of a source.
+//! - `alternate` finds the feeds that a page names, [`full_texts`] asks the pages of teasers.
 //! - `dates` reads dates as Italian offices write them.
 //! - [`clean`] and `html` are the door for everything that is text: what comes out of here has no
 //!   script, loads nothing, and fits on a line where it is a title.
@@ -19,16 +21,21 @@
 //! where the caller says so, files. Taking in touches the room's own tables. None decides what an
 //! item is about or whom it is told.
 
+mod albo;
+mod alternate;
 mod charset;
 pub mod clean;
 mod dates;
 mod feed;
 mod fetch;
+mod full_text;
 mod html;
+mod junk;
 mod markup;
 mod page;
 mod read;
 mod repair;
+mod repair_json;
 mod sources;
 mod take_in;
 mod vocabulary;
@@ -36,6 +43,8 @@ mod vocabulary;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use albo::{ATTACHMENTS_MAX, Act, HEADLINE_ITEMS_MIN, Headline, PUBLICATION_DAYS_DEFAULT};
+pub use alternate::ALTERNATES_MAX;
 pub use dates::{
     DATE_SEARCH_CHARS_MAX, DATE_TEXT_CHARS_MAX, YEARLESS_AHEAD_DAYS_MAX, date_of, is_date,
     parse_date,
@@ -45,8 +54,12 @@ pub use fetch::{
     BODY_BYTES_MAX, CONNECT_SECONDS_MAX, FETCH_SECONDS_MAX, FetchError, FetchLimits, FetchRequest,
     Fetched, Fetcher, REDIRECTS_MAX, RetryAfter, is_public,
 };
+pub use full_text::{
+    FULL_TEXT_BYTES_MAX, FULL_TEXT_SECONDS_MAX, FULL_TEXTS_PER_POLL_MAX, TEASER_CHARS_MAX,
+    full_texts,
+};
 pub use html::{HTML_DEPTH_MAX, HTML_ELEMENTS_MAX, HTML_TAGS_MAX, HtmlTooMuch};
-pub use read::{ITEMS_MAX, ReadError, WARNINGS_MAX, read};
+pub use read::{ITEMS_MAX, ReadError, WARNINGS_MAX, find_selectors, read};
 pub use repair::XML_DEPTH_MAX;
 pub use sources::{end_source, keep_source};
 pub use take_in::{NewItem, TakenIn, Validators, take_in};
@@ -81,10 +94,11 @@ pub struct PageSelectors {
 }
 
 /// What kind of answer was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReadingKind {
     /// RSS 0.9x to 2.0, and RDF.
+    #[default]
     Rss,
     /// Atom (RFC 4287).
     Atom,
@@ -95,7 +109,7 @@ pub enum ReadingKind {
 }
 
 /// What one answer of a source says.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Reading {
     /// What it was.
     pub kind: ReadingKind,
@@ -107,6 +121,8 @@ pub struct Reading {
     pub items: Vec<ReadItem>,
     /// What had to be repaired or left out, for a person to read.
     pub warnings: Vec<String>,
+    /// For a page, the addresses of the feeds that it names (`link rel=alternate`).
+    pub feeds: Vec<String>,
 }
 
 /// One item as an answer shows it, before it is known whether it is new.
@@ -131,4 +147,8 @@ pub struct ReadItem {
     pub image_alt: Vec<String>,
     /// The publisher's own categories.
     pub categories: Vec<String>,
+    /// What an albo says of it, where it is one of its acts.
+    pub act: Option<Act>,
+    /// Clean HTML of its own page, where its source shows only a teaser and the page was asked.
+    pub full_text: Option<String>,
 }

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use std::collections::BTreeMap;
 
+use super::albo::keep_act;
 use super::{ReadItem, Reading};
 use crate::model::Timestamp;
 use crate::store::{NewRevision, PollRow, SourceRow, StoreError, Tx};
@@ -59,11 +60,16 @@ pub async fn take_in(
     let identities = identities(&reading.items);
     for (item, identity) in in_order_of_age(&reading.items, &identities) {
         let text = revision(item);
-        let digest = digest(&text);
-        match tx.item_by_identity(&source.id, identity).await? {
+        let digest = digest(item);
+        let held = tx.item_by_identity(&source.id, identity).await?;
+        if let Some(held) = &held {
+            keep_act(tx, held.id, Some(held), item).await?;
+        }
+        match held {
             None => {
                 let id =
                     tx.insert_item(&source.id, identity, &digest, baseline, &text, now).await?;
+                keep_act(tx, id, None, item).await?;
                 if baseline {
                     taken.baseline += 1;
                 } else {
@@ -133,7 +139,7 @@ fn revision(item: &ReadItem) -> NewRevision {
         title: item.title.clone(),
         link: item.link.clone(),
         summary: item.summary.clone(),
-        content: item.content.clone(),
+        content: item.full_text.as_ref().unwrap_or(&item.content).clone(),
         image_alt: item.image_alt.clone(),
         categories: item.categories.clone(),
         published_at: item.published.map(Timestamp::from),
@@ -141,9 +147,10 @@ fn revision(item: &ReadItem) -> NewRevision {
     }
 }
 
-/// A digest of what people read. Dates are no part of it: many sources move them at every poll.
-fn digest(text: &NewRevision) -> String {
-    hex(&format!("{}\n{}\n{}", text.title, text.summary, text.content))
+/// A digest of what people read. Dates are no part of it: many sources move them at every poll; nor
+/// is the text of the item's own page, which is asked once.
+fn digest(item: &ReadItem) -> String {
+    hex(&format!("{}\n{}\n{}", item.title, item.summary, item.content))
 }
 
 fn hex(text: &str) -> String {

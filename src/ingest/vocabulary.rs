@@ -33,6 +33,8 @@ pub(super) const RDF_ABOUT: &str = "rdf-about:";
 
 /// Whether an element is a text.
 pub(super) fn construct(format: Format, called: &str) -> Option<Construct> {
+    let lower = called.to_ascii_lowercase();
+    let called = if format == Format::Rss { lower.as_str() } else { called };
     let local = called.strip_prefix("atom:").unwrap_or(called);
     let is_text = match format {
         Format::Atom => matches!(
@@ -41,7 +43,15 @@ pub(super) fn construct(format: Format, called: &str) -> Option<Construct> {
         ),
         Format::Rss | Format::Rdf => matches!(
             called,
-            "title" | "description" | "content:encoded" | "body" | "xhtml:body" | "fullitem"
+            "title"
+                | "description"
+                | "summary"
+                | "abstract"
+                | "media:title"
+                | "content:encoded"
+                | "body"
+                | "xhtml:body"
+                | "fullitem"
         ),
     };
     is_text.then_some(if format == Format::Atom { Construct::Typed } else { Construct::Untyped })
@@ -63,6 +73,50 @@ const RSS: [&str; 12] = [
     "enclosure",
 ];
 
+/// What an item of RSS has, so that one element can stand for another that is missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Parts {
+    title: bool,
+    summary: bool,
+    description: bool,
+    encoded: bool,
+}
+
+impl Parts {
+    /// Of an item, by the text between its tags.
+    pub fn of(inner: &str) -> Self {
+        let mut parts = Self::default();
+        for (at, _) in inner.match_indices('<') {
+            let rest = &inner[at + 1..];
+            let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '>' | '/'));
+            match rest[..end.unwrap_or(rest.len())].to_ascii_lowercase().as_str() {
+                "title" | "dc:title" => parts.title = true,
+                "summary" | "abstract" => parts.summary = true,
+                "description" => parts.description = true,
+                "content:encoded" | "body" | "xhtml:body" | "fullitem" => parts.encoded = true,
+                _ => {}
+            }
+        }
+        parts
+    }
+}
+
+/// What an element with the whole text is written as.
+const ENCODED: &str = "encoded xmlns=\"http://purl.org/rss/1.0/modules/content/\"";
+
+/// The name under which an element of an item is read, where that depends on what else the item
+/// has: a summary beside the description makes that the whole text (RSS has but one, and those who
+/// write both mean this), and the title of what it carries is its own where it has no other.
+pub(super) fn renamed_in_item(parts: Parts, called: &str) -> Option<&'static str> {
+    let both = parts.summary && parts.description && !parts.encoded;
+    match called.to_ascii_lowercase().as_str() {
+        "summary" | "abstract" if both || !parts.description => Some("description"),
+        "description" if both => Some(ENCODED),
+        "media:title" if !parts.title => Some("title"),
+        _ => None,
+    }
+}
+
 /// The name under which an element is read, with the namespace where it needs one.
 pub(super) fn renamed(format: Format, called: &str) -> &str {
     match (format, called) {
@@ -74,9 +128,7 @@ pub(super) fn renamed(format: Format, called: &str) -> &str {
         (Format::Rss, "dcterms:issued" | "dcterms:created") => "pubDate",
         (Format::Rss, "dcterms:modified") => "updated",
         (Format::Rss, "dc:title") => "title",
-        (Format::Rss | Format::Rdf, "body" | "xhtml:body" | "fullitem") => {
-            "encoded xmlns=\"http://purl.org/rss/1.0/modules/content/\""
-        }
+        (Format::Rss | Format::Rdf, "body" | "xhtml:body" | "fullitem") => ENCODED,
         (Format::Rss, called) => {
             let known = RSS.iter().find(|name| name.eq_ignore_ascii_case(called));
             known.copied().unwrap_or(called)

@@ -9,17 +9,19 @@ use sqlx::{Database, Pool, SqlSafeStr};
 use super::StoreError;
 
 /// The steps of an engine.
-pub(super) struct Steps([(i64, &'static str, &'static str); 2]);
+pub(super) struct Steps([(i64, &'static str, &'static str); 3]);
 
 /// In order; a step that has been published is never changed.
 pub(super) static SQLITE: Steps = Steps([
     (1, "ground", include_str!("../../migrations/sqlite/0001_ground.sql")),
     (2, "service", include_str!("../../migrations/sqlite/0002_service.sql")),
+    (5, "reading", include_str!("../../migrations/sqlite/0005_reading.sql")),
 ]);
 /// The same for PostgreSQL.
 pub(super) static POSTGRES: Steps = Steps([
     (1, "ground", include_str!("../../migrations/postgres/0001_ground.sql")),
     (2, "service", include_str!("../../migrations/postgres/0002_service.sql")),
+    (5, "reading", include_str!("../../migrations/postgres/0005_reading.sql")),
 ]);
 
 impl Steps {

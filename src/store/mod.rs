@@ -10,6 +10,7 @@
 //! function that reads what it then decides upon holds it first, in the order subscriber, cadence,
 //! edition, subscription, message.
 
+mod acts;
 mod archive;
 mod audience;
 mod bells;
@@ -106,6 +107,7 @@ pub fn all_statements() -> Vec<(&'static str, Sql)> {
         outbox::ALL,
         pins::ALL,
         sign_ups::ALL,
+        acts::ALL,
         sources::ALL,
         stream::ALL,
         trace::ALL,

@@ -1,5 +1,7 @@
 //! Sources, and what was read from them: items and their revisions. Written by `ingest` alone.
 
+use chrono::NaiveDate;
+
 use crate::model::{SourceId, Timestamp};
 
 use super::value::{Row, json, values};
@@ -94,6 +96,8 @@ pub struct SourceRow {
     pub failures: i64,
     /// Why the last of them did.
     pub last_error: Option<String>,
+    /// Which text of its items is the headline, where that was found.
+    pub headline: Option<String>,
 }
 
 /// A poll that went well.
@@ -138,6 +142,10 @@ pub struct ItemRow {
     pub first_seen_at: Timestamp,
     /// When it was withdrawn.
     pub withdrawn_at: Option<Timestamp>,
+    /// The last day of its publication in an albo, in the site's zone.
+    pub publication_end: Option<NaiveDate>,
+    /// What an albo says of it, as JSON text; none where it is no act.
+    pub act_json: Option<String>,
 }
 
 /// The texts of one revision.
@@ -178,6 +186,7 @@ impl SourceRow {
             changed_at: row.time_or_none("changed_at")?,
             failures: row.int("failures")?,
             last_error: row.text_or_none("last_error")?,
+            headline: row.text_or_none("headline")?,
         })
     }
 }
@@ -194,7 +203,22 @@ impl ItemRow {
             baseline: row.flag("baseline")?,
             first_seen_at: row.time("first_seen_at")?,
             withdrawn_at: row.time_or_none("withdrawn_at")?,
+            publication_end: row.word_or_none("publication_end", "day")?,
+            act_json: row.text_or_none("act_json")?,
         })
+    }
+}
+
+impl ItemRow {
+    /// Whether search engines are asked to leave it out, as acts with personal data must be.
+    pub fn noindex(&self) -> bool {
+        self.act_json.is_some()
+    }
+
+    /// Whether it may stand in pages, feeds and search on a day of the site's zone: it is not
+    /// withdrawn, and its publication has not ended before.
+    pub fn is_public_on(&self, day: NaiveDate) -> bool {
+        self.withdrawn_at.is_none() && self.publication_end.is_none_or(|end| day <= end)
     }
 }
 

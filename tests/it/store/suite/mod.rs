@@ -78,6 +78,7 @@ async fn sources(store: &Store) {
         changed_at: None,
         failures: 0,
         last_error: None,
+        headline: None,
     };
     is(tx.source(&source()).await.unwrap().unwrap(), expected.clone());
     tx.record_poll_failure(&source(), t(2), t(3), "refused").await.unwrap();
@@ -166,6 +167,8 @@ async fn items(store: &Store) {
         baseline: true,
         first_seen_at: t(22),
         withdrawn_at: None,
+        publication_end: None,
+        act_json: None,
     };
     is(tx.item(item).await.unwrap().unwrap(), expected.clone());
     tx.revise_item(item, 2, "d2", &text("b"), t(23)).await.unwrap();
