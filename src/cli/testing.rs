@@ -148,7 +148,10 @@ async fn read_target(
     let (content_type, now) = (content_type.as_deref(), clock.now());
     let mut reading = read(&bytes, content_type, &base, kind, selectors, zone, now)?;
     let headline = settings.map(|settings| settings.headline).unwrap_or_default();
-    let headline = headline.apply(&mut reading).unwrap_or(headline);
+    let headline = headline.apply(&mut reading).unwrap_or(match headline {
+        Headline::Auto => Headline::Title,
+        said => said,
+    });
     let unnamed = reading.kind == ReadingKind::Page && selectors.item.is_none();
     let found = unnamed.then(|| find_selectors(&bytes, content_type, zone, now)).flatten();
     Ok((reading, headline, found))

@@ -85,7 +85,7 @@ impl Cleaner {
         let mut document = Document::of(&parsed);
         let mut all = 0..document.nodes.len();
         let image_alt = image_texts(&document, all.clone());
-        let junk = junk::parts(&document);
+        let junk = if junk::may_be_in(kept) { junk::parts(&document) } else { Vec::new() };
         let (without, parsed);
         let mut kept = kept;
         if !junk.is_empty() {
@@ -112,8 +112,9 @@ impl Cleaner {
 /// A text that is no HTML, as both: its lines become paragraphs.
 pub fn plain(text: &str) -> Cleaned {
     let text = junk::without_section_ends(text);
+    let text = junk::without_tag_end(&text);
     let mut folded = Folded::new(TEXT_CHARS_MAX);
-    for line in junk::without_call(&text).lines() {
+    for line in junk::without_call(text).lines() {
         folded.push(line);
         folded.line();
     }

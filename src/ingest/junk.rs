@@ -27,6 +27,24 @@ const CALLS: [&str; 14] = [
     "weiterlesen",
 ];
 
+/// Whether it is worth to look for junk in HTML: a look that is cheaper than [`parts`].
+pub(super) fn may_be_in(html: &str) -> bool {
+    const SIGNS: [&str; 10] = [
+        "leggi",
+        "continua",
+        "read",
+        "weiterlesen",
+        "lorem",
+        "proviene",
+        "primo su",
+        "first on",
+        "<nav",
+        "<form",
+    ];
+    let lower = html.to_ascii_lowercase();
+    SIGNS.iter().any(|sign| lower.contains(sign)) || lower.contains("<button")
+}
+
 /// The parts of a text that are none of it, in document order, none inside another.
 pub(super) fn parts(document: &Document<'_>) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps nothing has failed")]
 
 mod acceptance;
+mod albo;
 mod chaos;
 mod commands;
 mod composing;
@@ -14,6 +15,7 @@ mod demo;
 mod demo_servers;
 mod explaining;
 mod feeds;
+mod feeds_mended;
 mod fetching;
 mod histories;
 mod importing;
@@ -23,6 +25,8 @@ mod moving;
 mod naive;
 mod notices;
 mod pages;
+mod pages_found;
+mod pages_full_text;
 mod places;
 mod program;
 mod rendering;

@@ -112,7 +112,8 @@ fn left_out(document: &Document<'_>, part: &Range<usize>) -> Vec<Range<usize>> {
             node.name(),
             "nav" | "aside" | "header" | "footer" | "form" | "button" | "h1" | "time"
         ) || names(node).any(|name| {
-            APART.contains(&name.as_str()) || name.split(['-', '_']).next() == Some("share")
+            APART.contains(&name.as_str())
+                || name.split(['-', '_']).any(|word| matches!(word, "share" | "social"))
         });
         if at >= beyond && apart {
             found.push(document.part(at));

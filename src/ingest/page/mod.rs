@@ -152,6 +152,7 @@ fn item(
     left_out.push(parts::title_with_link(document, &found.block, &found.title));
     left_out.extend(found.date.as_ref().map(|(part, _)| part.clone()));
     left_out.extend(parts::calls_to_read(document, &found.block));
+    left_out.extend(parts::counters(document, &found.block));
     let bodies = match &eyes.body {
         Some(body) => selected(document, found.block.clone(), body)
             .into_iter()

@@ -6,11 +6,17 @@ use std::ops::Range;
 
 use super::{Eyes, Found, blocks, selected, selector};
 use crate::ingest::PageSelectors;
-use crate::ingest::html::{Document, DocumentNode};
+use crate::ingest::html::{Content, Document, DocumentNode};
 use crate::ingest::read::Warnings;
 
 /// How many elements around a block are tried as its place on the page.
 const PLACES_MAX: usize = 6;
+
+/// How many selectors are tried for the blocks.
+const TRIED_MAX: usize = 200;
+
+/// How many elements that have nothing beside them are tried as the block itself.
+const WRAPPERS_MAX: usize = 4;
 
 /// The selectors for what was found; none where the blocks are no elements of one kind.
 pub(super) fn selectors(
@@ -18,42 +24,124 @@ pub(super) fn selectors(
     found: &[Found],
     eyes: &Eyes,
 ) -> Option<PageSelectors> {
-    let starts: Vec<usize> = found.iter().map(|found| found.block.start).collect();
-    let whole = |at: usize| document.part(at) == found_at(found, at);
-    if !starts.iter().all(|at| whole(*at)) {
+    if found.is_empty() || !found.iter().all(|f| document.part(f.block.start) == f.block) {
         return None;
     }
-    let first = *starts.first()?;
-    let own = kinds(document, &starts);
-    let around = document.around(first).take(PLACES_MAX);
-    let around: Vec<String> = around.flat_map(|at| kinds(document, &[at])).collect();
-    let placed = around.iter().flat_map(|place| own.iter().map(move |o| format!("{place} {o}")));
-    let mut chosen = own.iter().cloned().chain(placed).find_map(|item| {
+    let mut tried = Vec::new();
+    let mut starts: Vec<usize> = found.iter().map(|found| found.block.start).collect();
+    for _ in 0..WRAPPERS_MAX {
+        tried.extend(places(document, &starts));
+        let inner: Option<Vec<usize>> = starts.iter().map(|at| only_child(document, *at)).collect();
+        let Some(inner) = inner else { break };
+        starts = inner;
+    }
+    // Names of kinds before names of looks; the shortest way first.
+    tried.sort_by_key(|css| (css.split(['.', ' ', '#']).any(is_look), css.matches(' ').count()));
+    let mut chosen = tried.into_iter().take(TRIED_MAX).find_map(|item| {
         let chosen = PageSelectors { item: Some(item), ..PageSelectors::default() };
         finds(document, found, &chosen, eyes).then_some(chosen)
     })?;
     let titles: Vec<usize> = found.iter().map(|found| found.title.part.start).collect();
-    for title in kinds(document, &titles) {
+    let title = best(document, found, &titles, |title| {
         let with = PageSelectors { title: Some(title), ..chosen.clone() };
-        if finds(document, found, &with, eyes) {
-            chosen = with;
-            break;
-        }
-    }
+        finds(document, found, &with, eyes)
+    });
+    chosen.title = title;
     let dates = found.iter().filter_map(|found| found.date.as_ref());
     let dates: Vec<usize> = dates.map(|(part, _)| element(document, part)).collect();
-    for date in kinds(document, &dates) {
+    let date = best(document, found, &dates, |date| {
         let with = PageSelectors { date: Some(date), ..chosen.clone() };
-        if finds(document, found, &with, eyes) {
-            chosen = with;
-            break;
-        }
-    }
+        finds(document, found, &with, eyes)
+    });
+    chosen.date = date;
     Some(chosen)
 }
 
-fn found_at(found: &[Found], at: usize) -> Range<usize> {
-    found.iter().find(|found| found.block.start == at).map_or(0..0, |found| found.block.clone())
+/// The first selector for some elements that does; one that finds a single element in a block
+/// before others.
+fn best(
+    document: &Document<'_>,
+    found: &[Found],
+    elements: &[usize],
+    does: impl Fn(String) -> bool,
+) -> Option<String> {
+    let mut kinds = kinds(document, elements);
+    let several = |css: &String| {
+        let Ok(Some(css)) = selector("title", Some(css)) else { return true };
+        found.iter().any(|found| selected(document, found.block.clone(), &css).len() > 1)
+    };
+    kinds.sort_by_cached_key(|css| (several(css), css.split('.').any(is_look)));
+    kinds.into_iter().find(|css| does(css.clone()))
+}
+
+/// Selectors for some blocks, alone and by what stands around them.
+fn places(document: &Document<'_>, starts: &[usize]) -> Vec<String> {
+    let Some(first) = starts.first() else { return Vec::new() };
+    let own = kinds(document, starts);
+    let around: Vec<usize> = document.around(*first).take(PLACES_MAX).collect();
+    let around: Vec<Vec<String>> = around.iter().map(|at| kinds(document, &[*at])).collect();
+    let mut found = own.clone();
+    for (nth, inner) in around.iter().enumerate() {
+        for (place, own) in inner.iter().flat_map(|place| own.iter().map(move |o| (place, o))) {
+            found.push(format!("{place} {own}"));
+            let outer = around[nth + 1..].iter().flatten();
+            found.extend(outer.map(|outer| format!("{outer} {place} {own}")));
+        }
+    }
+    found
+}
+
+fn only_child(document: &Document<'_>, at: usize) -> Option<usize> {
+    let mut elements = document.children(at).filter(|child| match document.nodes[*child].content {
+        Content::Element(_) => true,
+        Content::Text(text) => !text.trim().is_empty(),
+    });
+    let only = elements.next().filter(|_| elements.next().is_none())?;
+    document.nodes[only].element().map(|_| only)
+}
+
+/// Whether a class says how a thing looks or where it stands, rather than what it is; such change
+/// with every new coat of paint.
+fn is_look(class: &str) -> bool {
+    const LOOKS: [&str; 34] = [
+        "col",
+        "row",
+        "container",
+        "m",
+        "mb",
+        "mt",
+        "ms",
+        "me",
+        "mx",
+        "my",
+        "p",
+        "pb",
+        "pt",
+        "ps",
+        "pe",
+        "px",
+        "py",
+        "d",
+        "text",
+        "border",
+        "rounded",
+        "shadow",
+        "bg",
+        "no",
+        "g",
+        "h",
+        "w",
+        "align",
+        "justify",
+        "flex",
+        "small",
+        "fw",
+        "position",
+        "clearfix",
+    ];
+    class.contains(|c: char| c.is_ascii_digit())
+        && !matches!(class, "h1" | "h2" | "h3" | "h4" | "h5" | "h6")
+        || LOOKS.contains(&class.split(['-', '_']).next().unwrap_or_default()) && class != "p"
 }
 
 /// The element that a part is, or stands in.
@@ -104,7 +192,7 @@ fn finds(document: &Document<'_>, found: &[Found], selectors: &PageSelectors, ey
     let Ok(Some(item)) = selector("item", selectors.item.as_deref()) else { return false };
     let named = selected(document, 0..document.nodes.len(), &item);
     // What is left out of the list is not to be let in by its selector.
-    if named.len() != found.len() || named.iter().zip(found).any(|(at, f)| *at != f.block.start) {
+    if named.len() != found.len() || named.iter().zip(found).any(|(at, f)| !f.block.contains(at)) {
         return false;
     }
     let again = blocks::named(document, &named, &own, &mut Warnings::default());
