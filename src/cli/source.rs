@@ -99,6 +99,11 @@ async fn add(
     keep_source(&mut tx, id, &url, &settings, false, installation.clock.now()).await?;
     tx.commit().await?;
     print(&format!("source {id} is polled from now on\n"))?;
+    if kind != Some(SourceKind::Feed) {
+        for feed in testing::feeds_of(&url, allow_private_network).await {
+            print(&format!("hint: this page has a feed, which is safer to read: {feed}\n"))?;
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -14,11 +14,17 @@ use crate::clock::Clock;
 use crate::config::{Config, SourceSettings};
 use crate::ingest::{
     Act, FetchLimits, FetchRequest, Fetched, Fetcher, Headline, PageSelectors, ReadItem, Reading,
-    ReadingKind, SourceKind, find_selectors, read,
+    ReadingKind, SourceKind, feeds_named, find_selectors, read,
 };
 use crate::installation::load_rules;
 use crate::model::{SourceId, Timestamp};
 use crate::topics::{ItemText, Rules};
+
+/// What a command that asks an address calls itself.
+const AGENT: &str = concat!("Banditore/", env!("CARGO_PKG_VERSION"));
+
+/// How long an address that is added is looked at, in seconds.
+const LOOK_SECONDS_MAX: u64 = 5;
 
 /// What `source test` prints: a reading, each item with the places that the rules find.
 #[derive(Serialize)]
@@ -134,8 +140,7 @@ async fn read_target(
     // Who types an address means it, wherever it leads; a file is read as it is.
     let request =
         FetchRequest { allow_private_network: true, allow_file: true, ..FetchRequest::new(url) };
-    let agent = format!("Banditore/{}", env!("CARGO_PKG_VERSION"));
-    let fetcher = Fetcher::new(&agent, FetchLimits::default())?;
+    let fetcher = Fetcher::new(AGENT, FetchLimits::default())?;
     let Fetched::Body { bytes, content_type, base, .. } = fetcher.fetch(&request).await? else {
         return Err(CliError::failed(
             format!("{target}: the server says that nothing has changed"),
@@ -155,6 +160,22 @@ async fn read_target(
     let unnamed = reading.kind == ReadingKind::Page && selectors.item.is_none();
     let found = unnamed.then(|| find_selectors(&bytes, content_type, zone, now)).flatten();
     Ok((reading, headline, found))
+}
+
+/// The feeds that the page at an address names. Whatever cannot be reached or read names none: it
+/// is polled all the same, and says then what is wrong.
+pub async fn feeds_of(url: &Url, allow_private_network: bool) -> Vec<String> {
+    let limits = FetchLimits {
+        connect_seconds: LOOK_SECONDS_MAX,
+        total_seconds: LOOK_SECONDS_MAX,
+        ..FetchLimits::default()
+    };
+    let request = FetchRequest { allow_private_network, ..FetchRequest::new(url.clone()) };
+    let Ok(fetcher) = Fetcher::new(AGENT, limits) else { return Vec::new() };
+    let Ok(Fetched::Body { bytes, content_type, base, .. }) = fetcher.fetch(&request).await else {
+        return Vec::new();
+    };
+    feeds_named(&bytes, content_type.as_deref(), &base)
 }
 
 fn target_url(target: &str) -> Result<Url, CliError> {

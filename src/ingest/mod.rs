@@ -59,7 +59,7 @@ pub use full_text::{
     full_texts,
 };
 pub use html::{HTML_DEPTH_MAX, HTML_ELEMENTS_MAX, HTML_TAGS_MAX, HtmlTooMuch};
-pub use read::{ITEMS_MAX, ReadError, WARNINGS_MAX, find_selectors, read};
+pub use read::{ITEMS_MAX, ReadError, WARNINGS_MAX, feeds_named, find_selectors, read};
 pub use repair::XML_DEPTH_MAX;
 pub use sources::{end_source, keep_source};
 pub use take_in::{NewItem, TakenIn, Validators, take_in};

@@ -164,6 +164,12 @@ pub fn find_selectors(
     page::find_selectors(&charset::decode(body, content_type).text, zone, now)
 }
 
+/// The addresses of the feeds that a page names; none of what is no page.
+pub fn feeds_named(body: &[u8], content_type: Option<&str>, base: &Url) -> Vec<String> {
+    let text = charset::decode(body, content_type).text;
+    if matches!(look(&text), Look::Page) { page::feeds(&text, base) } else { Vec::new() }
+}
+
 enum Look {
     Feed,
     Page,

@@ -15,6 +15,7 @@ mod demo;
 mod demo_servers;
 mod explaining;
 mod feeds;
+mod feeds_hostile;
 mod feeds_mended;
 mod fetching;
 mod histories;

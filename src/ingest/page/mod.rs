@@ -129,6 +129,15 @@ pub(super) fn read_page(
     Ok(Reading { kind: ReadingKind::Page, title, link, items, feeds, ..Reading::default() })
 }
 
+/// The feeds that a page names.
+pub(super) fn feeds(text: &str, base: &Url) -> Vec<String> {
+    if measure(text).is_err() {
+        return Vec::new();
+    }
+    let html = Html::parse_document(text);
+    alternate::feeds(&html, &own_base(&html, base))
+}
+
 /// The selectors that find on a page what is found on it without any.
 pub(super) fn find_selectors(text: &str, zone: Tz, now: Timestamp) -> Option<PageSelectors> {
     measure(text).ok()?;
