@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{FetchRequest, Fetched, Fetcher, ReadItem, Reading, charset, page};
+use super::{FetchRequest, Fetched, Fetcher, ReadItem, Reading, charset, clean, page};
 use crate::store::{SourceRow, Store, StoreError};
 
 /// How many pages are asked in one poll. Further new items keep their teaser.
@@ -127,6 +127,17 @@ async fn new_teasers(
         }
     }
     Ok(new)
+}
+
+/// The plain text of an item with its page's: the teaser, which mails show, and what rules and
+/// followed words look at besides.
+pub(super) fn text_with_teaser(teaser: &str, html: &str) -> String {
+    let text = clean::text_of(html);
+    let begun = teaser.trim_end_matches(['…', '.', '[', ']', ' ']);
+    match begun.is_empty() || text.starts_with(begun) {
+        true => text,
+        false => format!("{teaser}\n{text}"),
+    }
 }
 
 fn keep(items: &mut [ReadItem], link: &str, text: &str) {

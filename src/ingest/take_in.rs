@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 use super::albo::keep_act;
+use super::full_text::text_with_teaser;
 use super::{ReadItem, Reading};
 use crate::model::Timestamp;
 use crate::store::{NewRevision, PollRow, SourceRow, StoreError, Tx};
@@ -138,7 +139,10 @@ fn revision(item: &ReadItem) -> NewRevision {
     NewRevision {
         title: item.title.clone(),
         link: item.link.clone(),
-        summary: item.summary.clone(),
+        summary: item
+            .full_text
+            .as_ref()
+            .map_or_else(|| item.summary.clone(), |html| text_with_teaser(&item.summary, html)),
         content: item.full_text.as_ref().unwrap_or(&item.content).clone(),
         image_alt: item.image_alt.clone(),
         categories: item.categories.clone(),

@@ -31,28 +31,29 @@ pub(super) enum Construct {
 /// and items without any link are not read.
 pub(super) const RDF_ABOUT: &str = "rdf-about:";
 
+/// The texts of RSS and RDF.
+const TEXTS: [&str; 9] = [
+    "title",
+    "description",
+    "summary",
+    "abstract",
+    "media:title",
+    "content:encoded",
+    "body",
+    "xhtml:body",
+    "fullitem",
+];
+
 /// Whether an element is a text.
 pub(super) fn construct(format: Format, called: &str) -> Option<Construct> {
-    let lower = called.to_ascii_lowercase();
-    let called = if format == Format::Rss { lower.as_str() } else { called };
     let local = called.strip_prefix("atom:").unwrap_or(called);
     let is_text = match format {
         Format::Atom => matches!(
             local,
             "title" | "summary" | "content" | "subtitle" | "tagline" | "rights" | "copyright"
         ),
-        Format::Rss | Format::Rdf => matches!(
-            called,
-            "title"
-                | "description"
-                | "summary"
-                | "abstract"
-                | "media:title"
-                | "content:encoded"
-                | "body"
-                | "xhtml:body"
-                | "fullitem"
-        ),
+        Format::Rss => TEXTS.iter().any(|text| text.eq_ignore_ascii_case(called)),
+        Format::Rdf => TEXTS.contains(&called),
     };
     is_text.then_some(if format == Format::Atom { Construct::Typed } else { Construct::Untyped })
 }
@@ -89,13 +90,12 @@ impl Parts {
         for (at, _) in inner.match_indices('<') {
             let rest = &inner[at + 1..];
             let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '>' | '/'));
-            match rest[..end.unwrap_or(rest.len())].to_ascii_lowercase().as_str() {
-                "title" | "dc:title" => parts.title = true,
-                "summary" | "abstract" => parts.summary = true,
-                "description" => parts.description = true,
-                "content:encoded" | "body" | "xhtml:body" | "fullitem" => parts.encoded = true,
-                _ => {}
-            }
+            let name = &rest[..end.unwrap_or(rest.len())];
+            let is = |any_of: &[&str]| any_of.iter().any(|n| n.eq_ignore_ascii_case(name));
+            parts.title |= is(&["title", "dc:title"]);
+            parts.summary |= is(&["summary", "abstract"]);
+            parts.description |= is(&["description"]);
+            parts.encoded |= is(&["content:encoded", "body", "xhtml:body", "fullitem"]);
         }
         parts
     }
@@ -109,12 +109,15 @@ const ENCODED: &str = "encoded xmlns=\"http://purl.org/rss/1.0/modules/content/\
 /// write both mean this), and the title of what it carries is its own where it has no other.
 pub(super) fn renamed_in_item(parts: Parts, called: &str) -> Option<&'static str> {
     let both = parts.summary && parts.description && !parts.encoded;
-    match called.to_ascii_lowercase().as_str() {
-        "summary" | "abstract" if both || !parts.description => Some("description"),
-        "description" if both => Some(ENCODED),
-        "media:title" if !parts.title => Some("title"),
-        _ => None,
+    let is = |name: &str| called.eq_ignore_ascii_case(name);
+    if is("description") {
+        return both.then_some(ENCODED);
     }
+    if is("media:title") {
+        return (!parts.title).then_some("title");
+    }
+    let summary = is("summary") || is("abstract");
+    (summary && (both || !parts.description)).then_some("description")
 }
 
 /// The name under which an element is read, with the namespace where it needs one.

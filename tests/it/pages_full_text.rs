@@ -12,6 +12,7 @@ use banditore::ingest::{
     full_texts, read, take_in,
 };
 use banditore::model::{SourceId, Timestamp};
+use banditore::store::NewRevision;
 use chrono_tz::Europe::Rome;
 use tokio::net::TcpListener;
 use url::Url;
@@ -95,13 +96,22 @@ impl Desk {
         failed
     }
 
-    /// The newest revision of the item at a link, with its text.
+    async fn summary(&self, link: &str) -> String {
+        self.newest(link).await.1.summary
+    }
+
+    /// The number of the newest revision of the item at a link, with its HTML.
     async fn content(&self, link: &str) -> (i64, String) {
+        let (number, revision) = self.newest(link).await;
+        (number, revision.content)
+    }
+
+    async fn newest(&self, link: &str) -> (i64, NewRevision) {
         let mut tx = self.ground.store.read().await.unwrap();
         let link = self.base.join(link).unwrap();
         let item = tx.items_by_link(link.as_str()).await.unwrap().remove(0);
         let revision = tx.revision(item.id, item.revision).await.unwrap().unwrap();
-        (item.revision, revision.content)
+        (item.revision, revision)
     }
 }
 
@@ -115,6 +125,9 @@ async fn a_new_teaser_gets_the_text_of_its_own_page_once_and_the_first_answer_as
     let (revision, content) = desk.content("/n/new").await;
     assert_eq!(revision, 1);
     assert!(content.contains("all'albo e su queste pagine"), "{content}");
+    // Mails show the beginning; topics and followed words are looked for in all of it.
+    let summary = desk.summary("/n/new").await;
+    assert!(summary.starts_with("Graduatoria…\nIl Comune ha pubblicato"), "{summary}");
     assert!(content.contains(&format!("href=\"{}\"", base.join("/n/g.pdf").unwrap())));
     for frame in ["Menu", "Condividi", "Titolo", "script", "Comune</footer>"] {
         assert!(!content.contains(frame), "{frame}: {content}");
