@@ -127,7 +127,9 @@ pub async fn run(args: Args, command: &str) -> Result<ExitCode, CliError> {
 fn start_logging(daemon: bool) {
     use std::io::IsTerminal as _;
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
+    let asked = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|asked| !asked.is_empty());
+    let asked = asked.and_then(|asked| EnvFilter::try_new(asked).ok());
+    let filter = asked.unwrap_or_else(|| {
         let own = if daemon { "info" } else { "warn" };
         EnvFilter::new(format!("warn,banditore={own},{}=error", crate::store::DRIVER))
     });

@@ -271,7 +271,7 @@ fn plural(forms: &Plural, count: usize) -> String {
 }
 
 /// Puts values into a phrase. In one pass: what looks like a place inside a value stays as it is.
-fn put(phrase: &str, values: &[(&str, &str)]) -> String {
+pub fn put(phrase: &str, values: &[(&str, &str)]) -> String {
     let mut out = String::with_capacity(phrase.len() + 32);
     let mut rest = phrase;
     while let Some((before, after)) = rest.split_once('{') {

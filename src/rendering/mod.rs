@@ -21,6 +21,7 @@ pub use blocks::{
     ClosingError, LINK_OCTETS_MAX, NAME_CHARS_MAX, NAMES_MAX, PREHEADER_CHARS_MAX,
     SUBJECT_TITLE_CHARS_MAX,
 };
+pub use catalogue::put;
 pub use notices::{NoticeAbout, NoticeView, RenderedNotice, notice_boundary};
 pub use templates::{Sources, TemplateError, Templates};
 pub use views::{ClosingView, EntryView, FrameView, OpeningView, ReasonView};

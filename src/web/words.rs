@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::model::{CadenceId, Language};
+use crate::rendering::put;
 
 /// The texts of one language: sections of named phrases.
 #[derive(Debug)]
@@ -40,28 +41,4 @@ impl Words {
         let values = [("cadence", cadence.as_str())];
         phrase.map_or_else(|| cadence.to_string(), |phrase| put(phrase, &values))
     }
-}
-
-/// Puts values into a phrase. In one pass: what looks like a place inside a value stays as it is.
-fn put(phrase: &str, values: &[(&str, &str)]) -> String {
-    let mut out = String::with_capacity(phrase.len() + 32);
-    let mut rest = phrase;
-    while let Some((before, after)) = rest.split_once('{') {
-        out.push_str(before);
-        let found = after.split_once('}').and_then(|(place, tail)| {
-            values.iter().find(|(name, _)| *name == place).map(|(_, value)| (*value, tail))
-        });
-        match found {
-            Some((value, tail)) => {
-                out.push_str(value);
-                rest = tail;
-            }
-            None => {
-                out.push('{');
-                rest = after;
-            }
-        }
-    }
-    out.push_str(rest);
-    out
 }
