@@ -16,6 +16,9 @@ pub(super) struct Decoded {
 /// Decodes a document. The order is that of RFC 7303 3: byte-order mark, HTTP, declaration; but a
 /// charset that the octets contradict gives way to the one they are written in.
 pub(super) fn decode(body: &[u8], content_type: Option<&str>) -> Decoded {
+    if let Some(text) = utf32(body) {
+        return Decoded { text: without_c1(text), warning: None };
+    }
     if let Some((encoding, mark)) = Encoding::for_bom(body) {
         return decoded(encoding, &body[mark..]);
     }
@@ -82,6 +85,19 @@ fn without_c1(text: String) -> String {
         _ => c,
     };
     text.chars().map(meant).collect()
+}
+
+/// UTF-32, which no browser knows and some programs write: by its mark, or by the zeros around the
+/// first sign of markup.
+fn utf32(body: &[u8]) -> Option<String> {
+    let read: fn([u8; 4]) -> u32 = match body {
+        [0, 0, 0xfe, 0xff, ..] | [0, 0, 0, b'<' | b'{', ..] => u32::from_be_bytes,
+        [0xff, 0xfe, 0, 0, ..] | [b'<' | b'{', 0, 0, 0, ..] => u32::from_le_bytes,
+        _ => return None,
+    };
+    let (letters, _) = body.as_chunks::<4>();
+    let read = |letter: &[u8; 4]| char::from_u32(read(*letter)).unwrap_or('\u{fffd}');
+    Some(letters.iter().map(read).filter(|c| *c != '\u{feff}').collect())
 }
 
 /// UTF-16 without a mark, told by the zeros around the first sign of markup.

@@ -121,7 +121,9 @@ impl<'a> Mender<'a> {
     /// Puts in the elements around one that its writer left out: RSS of some begins with the
     /// channel, or has items beside it.
     fn enclose(&mut self, called: &str) {
-        let is = |name: &str| called.eq_ignore_ascii_case(name);
+        // Some give RSS a namespace, and it a prefix.
+        let local = called.rsplit(':').next().unwrap_or(called);
+        let is = |name: &str| local.eq_ignore_ascii_case(name);
         if !self.is_inside() && (is("channel") || is("item")) {
             self.xml.push_str("<rss version=\"2.0\">");
             self.open.push((PUT_IN, "rss"));
@@ -177,12 +179,14 @@ impl<'a> Mender<'a> {
             self.text(about);
             self.xml.push_str("</link>");
         }
-        // The channel definition format, from before RSS, has links in this attribute.
-        let has_link = matches!(written, "item" | "channel") && format == Format::Rss && !closes;
-        if let Some(href) = attribute(tag, "HREF").filter(|_| has_link) {
-            self.xml.push_str("<link>");
-            self.text(href);
-            self.xml.push_str("</link>");
+        // The channel definition format, from before RSS, has these in attributes.
+        let has_attributes = matches!(written, "item" | "channel") && format == Format::Rss;
+        for (name, element) in [("HREF", "link"), ("LASTMOD", "pubDate")] {
+            if let Some(value) = attribute(tag, name).filter(|_| has_attributes && !closes) {
+                self.xml.extend(["<", element, ">"]);
+                self.text(value);
+                self.xml.extend(["</", element, ">"]);
+            }
         }
         self.ended = !self.is_inside();
         Ok(after)

@@ -32,9 +32,11 @@ pub(super) enum Construct {
 pub(super) const RDF_ABOUT: &str = "rdf-about:";
 
 /// The texts of RSS and RDF.
-const TEXTS: [&str; 9] = [
+const TEXTS: [&str; 11] = [
     "title",
     "description",
+    "dc:description",
+    "itunes:summary",
     "summary",
     "abstract",
     "media:title",
@@ -115,6 +117,9 @@ pub(super) fn renamed_in_item(parts: Parts, called: &str) -> Option<&'static str
     }
     if is("media:title") {
         return (!parts.title).then_some("title");
+    }
+    if is("dc:description") || is("itunes:summary") {
+        return (!parts.summary && !parts.description).then_some("description");
     }
     let summary = is("summary") || is("abstract");
     (summary && (both || !parts.description)).then_some("description")

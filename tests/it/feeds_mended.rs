@@ -70,6 +70,30 @@ fn items_beside_their_channel_and_channels_without_a_root_are_read() {
 }
 
 #[test]
+fn rss_with_a_prefix_of_its_own_is_rss() {
+    let feed = "<rss version=\"2.0\" xmlns:rss=\"http://backend.userland.com/rss2\"><rss:channel>\
+                <rss:title>T</rss:title><rss:item><rss:title>Uno</rss:title></rss:item>\
+                </rss:channel></rss>";
+    let read = reading(feed);
+    assert_eq!((read.title.as_deref(), titles(&read)), (Some("T"), vec!["Uno"]));
+    let other = "<item><dc:description xmlns:dc=\"http://purl.org/dc/elements/1.1/\">Testo\
+                 </dc:description></item>";
+    assert_eq!(reading(&rss(other)).items[0].summary, "Testo");
+}
+
+#[test]
+fn utf32_is_read_with_and_without_its_mark() {
+    let text = rss("<item><title>Perché</title></item>");
+    let big: Vec<u8> = text.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
+    let little: Vec<u8> = text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+    let marked = [&[0xff, 0xfe, 0, 0], &little[..]].concat();
+    for body in [big, little, marked] {
+        let read = read_at("https://www.comune.example/", &body).unwrap();
+        assert_eq!(titles(&read), ["Perché"]);
+    }
+}
+
+#[test]
 fn a_summary_beside_a_description_makes_that_the_whole_text() {
     let read = reading(&rss(
         "<item><title>A</title><summary>Breve</summary><description>Lungo</description></item>
