@@ -9,7 +9,7 @@ use super::clean::{self, Cleaned, Cleaner};
 use super::read::{ITEMS_MAX, ReadError, Warnings};
 use super::repair::{XML_DEPTH_MAX, repair};
 use super::repair_json::repair_json;
-use super::vocabulary::RDF_ABOUT;
+use super::vocabulary::{BASE_MARK, RDF_ABOUT};
 use super::{ReadItem, Reading, ReadingKind, albo, dates};
 use crate::model::Timestamp;
 
@@ -37,7 +37,7 @@ pub(super) fn read_feed(
     let mended = if text.starts_with('{') {
         repair_json(text).map_err(|error| ReadError::Feed(error.to_string()))?
     } else {
-        let repaired = repair(text)
+        let repaired = repair(text, base)
             .map_err(|_| ReadError::Feed(format!("elements nested deeper than {XML_DEPTH_MAX}")))?;
         repaired.warnings.into_iter().for_each(|warning| warnings.add(warning));
         repaired.xml
@@ -214,5 +214,11 @@ fn cleaned(text: &str, media_type: &str, kind: ReadingKind, cleaner: &Cleaner) -
         // Base64 of some media type (RFC 4287 4.1.3.3): nothing to read.
         return Cleaned::default();
     }
-    if is_html(text, media_type, kind) { cleaner.clean(text) } else { clean::plain(text) }
+    let marked = text.strip_prefix(BASE_MARK).and_then(|rest| rest.split_once("-->"));
+    let own = marked.and_then(|(base, _)| Url::parse(base).ok()).map(|base| Cleaner::new(&base));
+    let text = marked.map_or(text, |(_, text)| text);
+    match is_html(text, media_type, kind) {
+        true => own.as_ref().unwrap_or(cleaner).clean(text),
+        false => clean::plain(text),
+    }
 }

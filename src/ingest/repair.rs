@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use data_encoding::BASE64;
 use scraper::Html;
+use url::Url;
 
 use super::html::escape;
 use super::markup::{Markup, attribute, name, split_markup, without};
@@ -38,9 +39,9 @@ pub(super) struct TooDeep;
 /// entities. HTML's entities become their characters, an `&` that begins none is escaped,
 /// characters that XML forbids go. Elements that are not closed, or closed twice, are set right.
 /// Names and namespaces become those under which the format is read; markup inside of a text
-/// becomes the text's own.
-pub(super) fn repair(text: &str) -> Result<Repaired, TooDeep> {
-    let mut mender = Mender::new(text);
+/// becomes the text's own. Addresses of `xml:base` count from `base`.
+pub(super) fn repair(text: &str, base: &Url) -> Result<Repaired, TooDeep> {
+    let mut mender = Mender::new(text, base);
     let mut rest = text;
     while !rest.is_empty() {
         let Some(at) = rest.find('<') else {
@@ -73,6 +74,10 @@ struct Mender<'a> {
     format: Option<Format>,
     /// The elements that are open: as they are called in the source, and as they are written.
     open: Vec<(&'a str, &'a str)>,
+    /// The address of the feed, and those that elements which are open say to be theirs, with the
+    /// number of elements around them.
+    base: &'a Url,
+    bases: Vec<(usize, Url)>,
     entities: HashMap<String, Option<String>>,
     unclosed: Vec<&'a str>,
     /// What the item that is open has.
@@ -89,12 +94,14 @@ struct Mender<'a> {
 }
 
 impl<'a> Mender<'a> {
-    fn new(source: &'a str) -> Self {
+    fn new(source: &'a str, base: &'a Url) -> Self {
         Self {
             source,
             xml: String::with_capacity(source.len()),
             format: None,
             open: Vec::new(),
+            base,
+            bases: Vec::new(),
             entities: HashMap::new(),
             unclosed: Vec::new(),
             parts: None,
@@ -163,11 +170,16 @@ impl<'a> Mender<'a> {
             return Ok(after);
         }
         if !self.is_inside() && format == Format::Rss {
-            self.tag(&with_version(tag), called, written);
+            self.tag(&vocabulary::with_version(tag), called, written);
+        } else if !self.is_inside() && format == Format::Atom {
+            self.tag(&vocabulary::with_namespace(tag), called, written);
         } else {
             self.tag(tag, called, written);
         }
         if !closes {
+            if let Some(base) = self.own_base(tag) {
+                self.bases.push((self.open.len(), base));
+            }
             self.open.push((called, written));
             if self.open.len() > XML_DEPTH_MAX {
                 return Err(TooDeep);
@@ -216,6 +228,7 @@ impl<'a> Mender<'a> {
             self.tell(&format!("</{called}> ends more than its own element"));
         }
         let keeps = self.open[at].1 == "channel" && at == 1 && self.open[0].1 == "rss";
+        self.bases.retain(|(around, _)| *around < at + usize::from(keeps));
         for (_, written) in self.open.drain(at + usize::from(keeps)..).rev() {
             self.xml.extend(["</", last_word(written), ">"]);
         }
@@ -224,6 +237,13 @@ impl<'a> Mender<'a> {
         }
         // Only elements that were put in are left: the feed's own has ended.
         self.ended = self.open.iter().all(|(open, _)| *open == PUT_IN) && at == 0;
+    }
+
+    /// The address that an element says to be its own (XML Base 3).
+    fn own_base(&self, tag: &str) -> Option<Url> {
+        let written = attribute(tag, "xml:base")?;
+        let around = self.bases.last().map_or(self.base, |(_, base)| base);
+        around.join(&written.replace("&amp;", "&")).ok().filter(|base| !base.cannot_be_a_base())
     }
 
     /// The content of an element up to its end tag, and what follows that.
@@ -271,7 +291,14 @@ impl<'a> Mender<'a> {
             }
             Construct::Untyped => plain,
         };
+        let own = self.own_base(&tag).or_else(|| self.bases.last().map(|(_, base)| base.clone()));
         self.tag(&tag, called, written);
+        let is_whole = !called.ends_with("title") && (is_html || construct == Construct::Untyped);
+        if let Some(own) = own.filter(|_| is_whole) {
+            let mut mark = String::new();
+            escape(&format!("{}{own}-->", vocabulary::BASE_MARK), &mut mark);
+            self.characters(&mark);
+        }
         match raw {
             Some(html) => {
                 let mut escaped = String::new();
@@ -465,13 +492,4 @@ fn last_word(written: &str) -> &str {
 /// The characters of a document (XML 1.0 2.2).
 fn is_xml(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
-}
-
-/// The tag of RSS with a version that is read: each is compatible with those before it.
-fn with_version(tag: &str) -> String {
-    if matches!(attribute(tag, "version"), Some("0.91" | "0.92" | "2.0")) {
-        return tag.to_owned();
-    }
-    let called = name(tag);
-    without(tag, "version").replacen(called, &format!("{called} version=\"2.0\""), 1)
 }

@@ -1,5 +1,7 @@
 //! The names under which feeds are written, and those under which they are read.
 
+use super::markup::{attribute, name, without};
+
 /// Which format an XML feed has, by its outermost element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
@@ -45,6 +47,10 @@ const TEXTS: [&str; 11] = [
     "xhtml:body",
     "fullitem",
 ];
+
+/// What stands before the address from which the links of a text count, in a comment at its start:
+/// `xml:base` of elements around it is not handed on otherwise.
+pub(super) const BASE_MARK: &str = "<!--xml:base ";
 
 /// Whether an element is a text.
 pub(super) fn construct(format: Format, called: &str) -> Option<Construct> {
@@ -170,4 +176,24 @@ pub(super) fn with_known_namespaces(tag: &str) -> String {
         }
     }
     tag
+}
+
+/// The tag of Atom with the namespace that is read: of its drafts there were many.
+pub(super) fn with_namespace(tag: &str) -> String {
+    let called = name(tag);
+    let key = match called.split_once(':') {
+        Some((prefix, _)) => format!("xmlns:{prefix}"),
+        None => "xmlns".to_owned(),
+    };
+    let namespace = format!("{called} {key}=\"http://www.w3.org/2005/Atom\"");
+    without(tag, &key).replacen(called, &namespace, 1)
+}
+
+/// The tag of RSS with a version that is read: each is compatible with those before it.
+pub(super) fn with_version(tag: &str) -> String {
+    if matches!(attribute(tag, "version"), Some("0.91" | "0.92" | "2.0")) {
+        return tag.to_owned();
+    }
+    let called = name(tag);
+    without(tag, "version").replacen(called, &format!("{called} version=\"2.0\""), 1)
 }

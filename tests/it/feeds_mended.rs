@@ -124,6 +124,29 @@ fn a_feed_that_is_a_copy_on_another_host_has_its_links_on_its_own_site() {
 }
 
 #[test]
+fn links_in_texts_count_from_every_base_around_them() {
+    let rss = "<rss version=\"2.0\"><channel xml:base=\"https://b.example/dir/\"><item \
+               xml:base=\"sub/\"><link>1</link><description>&lt;a href=\"2\"&gt;x&lt;/a&gt;\
+               </description></item><item><link>3</link><description><![CDATA[<a href=4>x</a>]]>\
+               </description></item></channel></rss>";
+    let atom = "<feed xmlns=\"http://example.org/draft#\" xml:base=\"https://b.example/dir/\">\
+                <entry xml:base=\"sub/\"><link href=\"1\"/><content type=\"html\" \
+                xml:base=\"./\">&lt;a href=\"2\"&gt;x&lt;/a&gt;</content></entry><entry><link \
+                href=\"3\"/><summary type=\"xhtml\"><div><a href=\"4\">x</a></div></summary>\
+                </entry></feed>";
+    for feed in [rss, atom] {
+        let items = reading(feed).items;
+        for (item, (link, inner)) in items.iter().zip([("sub/1", "sub/2"), ("3", "4")]) {
+            let at = |path: &str| format!("https://b.example/dir/{path}");
+            assert_eq!(item.link, Some(at(link)), "{feed}");
+            assert!(item.content.contains(&at(inner)), "{}", item.content);
+            assert_eq!(item.summary, "x");
+        }
+        assert_eq!(items.len(), 2);
+    }
+}
+
+#[test]
 fn utf8_with_a_few_octets_of_another_charset_keeps_its_letters() {
     let text = rss("<item><title>Perché così: novità, qualità, città § X</title></item>");
     let octets: Vec<u8> = text.replace('X', "\u{1}").into_bytes();
