@@ -8,7 +8,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::model::{CadenceId, Language, ListId, PlaceId, Timestamp, TopicId};
-use crate::store::{Store, StoreError, TraceSubject, Tx};
+use crate::store::{Store, StoreError, TraceSubject, Tx, retrying};
 
 use super::subscriptions::{Consent, Joined, Joining, Preferences, join};
 use super::traced::{TracedImport, form, free_text};
@@ -161,7 +161,7 @@ pub async fn import(
     let mut record = csv::ByteRecord::new();
     let mut more = true;
     while more {
-        let mut tx = store.write().await?;
+        let mut batch = Vec::new();
         for _ in 0..ROWS_A_TRANSACTION {
             more = reader.read_byte_record(&mut record).map_err(|error| csv_error(&error))?;
             if !more {
@@ -189,17 +189,37 @@ pub async fn import(
                 report.refuse(line, "the address stands on an earlier line too".to_owned());
                 continue;
             }
-            let joined = join(&mut tx, keys, &wanted.joining(settings), now).await?;
-            report.count(joined, line);
+            batch.push((line, wanted));
         }
-        if !more {
-            trace_import(&mut tx, settings, &report, digest.clone(), now).await?;
-        }
-        // A dry run does the same work and lets the transaction go.
-        if !settings.dry_run {
-            tx.commit().await?;
-        }
+        let last = (!more).then_some(digest.as_str());
+        let writing = || write(store, keys, (&batch, &report, last), settings, now);
+        report = retrying(writing).await?;
         progress(report.rows);
+    }
+    Ok(report)
+}
+
+/// Subscribes some addresses in one transaction, the last of a file together with the line that
+/// traces it; gives the report with what became of them.
+async fn write(
+    store: &Store,
+    keys: &Keys,
+    (batch, report, last): (&[(u64, Wanted)], &ImportReport, Option<&str>),
+    settings: &ImportSettings<'_>,
+    now: Timestamp,
+) -> Result<ImportReport, StoreError> {
+    let mut report = report.clone();
+    let mut tx = store.write().await?;
+    for (line, wanted) in batch {
+        let joined = join(&mut tx, keys, &wanted.joining(settings), now).await?;
+        report.count(joined, *line);
+    }
+    if let Some(digest) = last {
+        trace_import(&mut tx, settings, &report, digest.to_owned(), now).await?;
+    }
+    // A dry run does the same work and lets the transaction go.
+    if !settings.dry_run {
+        tx.commit().await?;
     }
     Ok(report)
 }

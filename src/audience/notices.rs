@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use crate::config::Site;
 use crate::model::{Language, ListId, Timestamp};
-use crate::store::{ListRow, NewNotice, NoticeKind, Store, StoreError};
+use crate::store::{ListRow, MayCollide, NewNotice, NoticeKind, Store, StoreError};
 
 use super::{Keys, public_id};
 
@@ -63,6 +63,12 @@ pub enum AskError {
     /// A notice could not be made.
     #[error("a notice cannot be made: {0}")]
     Draft(#[from] DraftError),
+}
+
+impl MayCollide for AskError {
+    fn is_collision(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_collision())
+    }
 }
 
 /// Why a notice could not be made.

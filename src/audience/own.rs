@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use crate::model::{Language, Timestamp};
-use crate::store::{ListRow, NoticeKind, StoreError, StoredSubscription, TraceSubject, Tx};
+use crate::store::{
+    ListRow, NoticeKind, StoreError, StoredSubscription, TraceSubject, Tx, retrying,
+};
 
 use super::limits::{admit_form, admit_mail};
 use super::notices::{AskError, Asked, Draft, PREFERENCES_LINK_HOURS, Reception, link_purpose};
@@ -70,16 +72,24 @@ impl Reception<'_> {
         network: &str,
         now: Timestamp,
     ) -> Result<Asked, AskError> {
+        retrying(|| self.try_ask_for_link(address, network, now)).await
+    }
+
+    async fn try_ask_for_link(
+        &self,
+        address: &EmailAddress,
+        network: &str,
+        now: Timestamp,
+    ) -> Result<Asked, AskError> {
         let hash = self.keys.address_hash(address);
         let mut tx = self.store.write().await?;
         if !admit_form(&mut tx, self.keys, network, now).await? {
             tx.commit().await?;
             return Ok(Asked::TooMany);
         }
-        let subject = match tx.suppression(&hash).await? {
-            Some(_) => None,
-            None => tx.subject_by_hash(&hash).await?,
-        };
+        let subject = tx.hold_subject(&hash).await?;
+        let suppressed = tx.suppression(&hash).await?.is_some();
+        let subject = subject.filter(|_| !suppressed);
         let from = match &subject {
             Some(subject) => sender(&mut tx, subject.id).await?,
             None => None,
@@ -160,11 +170,22 @@ impl Reception<'_> {
         wish: &Wish,
         now: Timestamp,
     ) -> Result<Granted, StoreError> {
+        retrying(|| self.try_grant(token, subscription, wish, now)).await
+    }
+
+    async fn try_grant(
+        &self,
+        token: &str,
+        subscription: &str,
+        wish: &Wish,
+        now: Timestamp,
+    ) -> Result<Granted, StoreError> {
         let opened = self.keys.read_preferences_token(token);
         let Some((subscriber, _)) = opened.filter(|(_, expires)| *expires > now) else {
             return Ok(Granted::Over);
         };
         let mut tx = self.store.write().await?;
+        tx.hold_person(subscriber).await?;
         let held = tx.subscriptions_of(subscriber).await?.into_iter();
         let held = held.filter(|held| held.state != ENDED);
         let held = held.into_iter().find(|held| public_id(held.id) == subscription);

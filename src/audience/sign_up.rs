@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::model::{CadenceId, Language, ListId, PlaceId, Timestamp, TopicId};
 use crate::store::{
     Agreement, ConsentText, ListRow, NewSignUp, NoticeKind, SignUpRow, StoreError,
-    StoredSubscription, Subject, TraceSubject, Tx,
+    StoredSubscription, Subject, TraceSubject, Tx, retrying,
 };
 
 use super::limits::{DAY_SECONDS, admit_form, admit_mail};
@@ -82,6 +82,10 @@ impl Reception<'_> {
     /// # Errors
     /// [`AskError`]: the database fails, or a notice cannot be made.
     pub async fn ask_to_join(&self, asked: &SignUp<'_>, now: Timestamp) -> Result<Asked, AskError> {
+        retrying(|| self.try_ask_to_join(asked, now)).await
+    }
+
+    async fn try_ask_to_join(&self, asked: &SignUp<'_>, now: Timestamp) -> Result<Asked, AskError> {
         let SignUp { address, list, wanted, .. } = *asked;
         let wanted_json = wanted_json(wanted);
         // Both are made for everybody, so that an answer takes as long for one who is known.
@@ -93,8 +97,8 @@ impl Reception<'_> {
             tx.commit().await?;
             return Ok(Asked::TooMany);
         }
+        let subject = tx.hold_subject(&hash).await?;
         let suppressed = tx.suppression(&hash).await?;
-        let subject = tx.subject_by_hash(&hash).await?;
         let held = match &subject {
             Some(subject) => tx.subscription(subject.id, &list.id).await?,
             None => None,
@@ -173,10 +177,17 @@ impl Reception<'_> {
     /// # Errors
     /// Where the database fails.
     pub async fn confirm(&self, token: &str, now: Timestamp) -> Result<Confirmation, StoreError> {
+        retrying(|| self.try_confirm(token, now)).await
+    }
+
+    async fn try_confirm(&self, token: &str, now: Timestamp) -> Result<Confirmation, StoreError> {
         let Some(id) = self.keys.read_confirmation_token(token) else {
             return Ok(Confirmation::Unknown);
         };
         let mut tx = self.store.write().await?;
+        if let Some(asked) = tx.sign_up(id).await? {
+            tx.hold_person(asked.subscriber).await?;
+        }
         let Some(sign_up) = tx.sign_up_to_confirm(id).await? else {
             return Ok(Confirmation::Over);
         };
@@ -359,7 +370,7 @@ async fn come_back(
     let Some(held) = tx.hold_subscription(held.id).await? else { return Ok(()) };
     let words = tx.words_of(held.id).await?.len();
     let before = TracedSubscription::of(tx, &held, words).await?;
-    if tx.come_back(held.id, &wanted.cadence, profile, now).await? {
+    if tx.come_back(&held, &wanted.cadence, profile, now).await? {
         tx.follow_words(held.id, &wanted.words).await?;
         let (cadence, state) = (wanted.cadence.clone(), subscriptions::ACTIVE.to_owned());
         let back = StoredSubscription { cadence, profile, state, ..(*held).clone() };

@@ -4,7 +4,7 @@
 use crate::model::{CadenceId, Language, ListId, PlaceId, Timestamp, TopicId};
 use crate::store::{
     CadenceRow, HeldSubscription, NewSubscription, Profile, Store, StoreError, StoredSubscription,
-    Subject, Tx,
+    Subject, Tx, retrying,
 };
 
 use super::traced::{
@@ -111,10 +111,15 @@ pub async fn join(
 ) -> Result<Joined, StoreError> {
     let Joining { address, name, list, wanted, .. } = *joining;
     let hash = keys.address_hash(address);
+    let known = tx.hold_subject(&hash).await?;
+    // Asked when the person is held: an erasing that was under way has ended.
     if tx.suppression(&hash).await?.is_some() {
         return Ok(Joined::Suppressed);
     }
-    let subject = subject(tx, &hash, address, name, now).await?;
+    let subject = match known {
+        Some(subject) => subject,
+        None => subject(tx, &hash, address, name, now).await?,
+    };
     let profile = tx.intern_profile(&wanted.profile()).await?;
     let held = match tx.subscription(subject.id, list).await? {
         Some(found) => tx.hold_subscription(found.id).await?,
@@ -146,7 +151,7 @@ pub async fn join(
     Ok(Joined::Changed)
 }
 
-/// The subscriber with an address, made where there is none, and held.
+/// Adds the subscriber of an address whose person is held.
 async fn subject(
     tx: &mut Tx<'_>,
     hash: &str,
@@ -154,20 +159,10 @@ async fn subject(
     name: Option<&str>,
     now: Timestamp,
 ) -> Result<Subject, StoreError> {
-    loop {
-        if let Some(subject) = tx.hold_subject(hash).await? {
-            return Ok(subject);
-        }
-        let subject = Subject {
-            id: random_id(),
-            address: Some(address.to_string()),
-            name: name.map(str::to_owned),
-        };
-        if tx.insert_subject(&subject, hash, now).await? {
-            return Ok(subject);
-        }
-        // Somebody else has just made it.
-    }
+    let address = Some(address.to_string());
+    let subject = Subject { id: random_id(), address, name: name.map(str::to_owned) };
+    tx.insert_subject(&subject, hash, now).await?;
+    Ok(subject)
 }
 
 /// Makes a subscription where there was none.
@@ -207,6 +202,10 @@ async fn subscribe(
 /// # Errors
 /// Where the database fails.
 pub async fn leave(store: &Store, subscription: i64, now: Timestamp) -> Result<bool, StoreError> {
+    retrying(|| try_leave(store, subscription, now)).await
+}
+
+async fn try_leave(store: &Store, subscription: i64, now: Timestamp) -> Result<bool, StoreError> {
     let mut tx = store.write().await?;
     let Some(held) = tx.hold_subscription(subscription).await? else {
         return Ok(false);

@@ -10,7 +10,7 @@ use super::{CliError, Context, acting, args};
 use crate::audience::{self, EmailAddress, ImportReport, REFUSED_SHOWN_MAX, public_id};
 use crate::installation::Installation;
 use crate::model::{CadenceId, ListId};
-use crate::store::{StoredSubscription, Tx};
+use crate::store::{StoredSubscription, Tx, retrying};
 
 /// Subscriptions that an export reads in one go.
 const SUBSCRIPTIONS_A_PAGE: i64 = 1_000;
@@ -346,9 +346,12 @@ async fn erase(
     reason: &str,
 ) -> Result<ExitCode, CliError> {
     let now = installation.clock.now();
-    let mut tx = installation.store.write().await?;
-    let known = audience::erase(&mut tx, &installation.keys, address, reason, now).await?;
-    tx.commit().await?;
+    let known = retrying(async || {
+        let mut tx = installation.store.write().await?;
+        let known = audience::erase(&mut tx, &installation.keys, address, reason, now).await?;
+        tx.commit().await.map(|()| known)
+    })
+    .await?;
     print(if known {
         "erased; the address stays suppressed by a keyed hash\n"
     } else {
@@ -363,9 +366,12 @@ async fn suppress(
     reason: &str,
 ) -> Result<ExitCode, CliError> {
     let now = installation.clock.now();
-    let mut tx = installation.store.write().await?;
-    audience::suppress(&mut tx, &installation.keys, address, reason, now).await?;
-    tx.commit().await?;
+    retrying(async || {
+        let mut tx = installation.store.write().await?;
+        audience::suppress(&mut tx, &installation.keys, address, reason, now).await?;
+        tx.commit().await
+    })
+    .await?;
     print("suppressed: nothing is sent to this address any more\n")?;
     Ok(ExitCode::SUCCESS)
 }
@@ -376,9 +382,12 @@ async fn unsuppress(
     reason: &str,
 ) -> Result<ExitCode, CliError> {
     let now = installation.clock.now();
-    let mut tx = installation.store.write().await?;
-    let was = audience::unsuppress(&mut tx, &installation.keys, address, reason, now).await?;
-    tx.commit().await?;
+    let was = retrying(async || {
+        let mut tx = installation.store.write().await?;
+        let was = audience::unsuppress(&mut tx, &installation.keys, address, reason, now).await?;
+        tx.commit().await.map(|()| was)
+    })
+    .await?;
     if !was {
         return Err(CliError::failed("the address was not suppressed", "nothing was changed"));
     }

@@ -4,7 +4,7 @@
 use crate::audience;
 use crate::installation::Installation;
 use crate::model::Timestamp;
-use crate::store::StoreError;
+use crate::store::{StoreError, retrying};
 
 /// How many short transactions of expiring there are in one go; what is left waits for the next.
 const EXPIRING_TURNS_MAX: usize = 100;
@@ -23,7 +23,7 @@ pub(super) async fn keep_house(
     }
     let mut expired = 0;
     for _ in 0..EXPIRING_TURNS_MAX {
-        match audience::expire_sign_ups(&installation.store, now).await? {
+        match retrying(|| audience::expire_sign_ups(&installation.store, now)).await? {
             0 => break,
             rows => expired += rows,
         }

@@ -45,3 +45,12 @@ pub enum PlanError {
         written: i64,
     },
 }
+
+/// A number of rows as it must be.
+pub(super) fn balanced(edition: i64, expected: i64, written: u64) -> Result<i64, PlanError> {
+    let written = i64::try_from(written).unwrap_or(i64::MAX);
+    if written == expected {
+        return Ok(written);
+    }
+    Err(PlanError::Unbalanced { edition, expected, written })
+}

@@ -8,13 +8,17 @@ use super::{StoreError, Tx, statements};
 
 statements! {
     SUBJECT_BY_HASH = "SELECT id, address, name FROM subscriber WHERE address_hash = $1";
-    LOCK_SUBJECT = {
+    LOCK_PERSON = {
         sqlite: "",
-        postgres: "SELECT 1 FROM subscriber WHERE address_hash = $1 FOR UPDATE"
+        postgres: "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
     };
+    PERSON = "SELECT coalesce(address_hash, CAST(id AS TEXT)) AS person FROM subscriber
+        WHERE id = $1";
+    PERSON_OF_SUBSCRIPTION = "SELECT coalesce(p.address_hash, CAST(p.id AS TEXT)) AS person
+        FROM subscription s JOIN subscriber p ON p.id = s.subscriber_id WHERE s.id = $1";
     SUBJECT = "SELECT id, address, name FROM subscriber WHERE id = $1";
     INSERT_SUBJECT = "INSERT INTO subscriber (id, address, address_hash, name, created_at)
-        VALUES ($1, $2, $3, $4, $5) ON CONFLICT (address_hash) DO NOTHING";
+        VALUES ($1, $2, $3, $4, $5)";
     NAME_SUBJECT = "UPDATE subscriber SET name = $2 WHERE id = $1";
     ERASE_SUBJECT = "UPDATE subscriber SET address = NULL, address_hash = NULL, name = NULL,
             erased_at = $2 WHERE id = $1";
@@ -150,10 +154,10 @@ impl Tx<'_> {
         self.row(SUBJECT_BY_HASH, values![hash]).await?.as_ref().map(Subject::read).transpose()
     }
 
-    /// The same, held until the transaction ends: nobody else joins, changes or erases this person
-    /// meanwhile.
+    /// The same, held until the transaction ends, be it there or not: nobody else adds, changes,
+    /// suppresses or erases the person of this address meanwhile.
     pub async fn hold_subject(&mut self, hash: &str) -> Result<Option<Subject>, StoreError> {
-        self.lock(LOCK_SUBJECT, values![hash]).await?;
+        self.lock(LOCK_PERSON, values![hash]).await?;
         self.subject_by_hash(hash).await
     }
 
@@ -162,15 +166,16 @@ impl Tx<'_> {
         self.row(SUBJECT, values![id]).await?.as_ref().map(Subject::read).transpose()
     }
 
-    /// Adds a subscriber under a random id; false where the address has one already.
+    /// Adds a subscriber under a random id; its person is held.
     pub async fn insert_subject(
         &mut self,
         subject: &Subject,
         hash: &str,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<(), StoreError> {
         let values = values![subject.id, subject.address.clone(), hash, subject.name.clone(), now];
-        Ok(self.execute(INSERT_SUBJECT, values).await? > 0)
+        let done = self.execute(INSERT_SUBJECT, values).await;
+        done.map(|_| ()).map_err(|e| e.or_exists("the subscriber"))
     }
 
     /// Gives a subscriber another name.
@@ -236,26 +241,45 @@ impl Tx<'_> {
         row.as_ref().map(StoredSubscription::read).transpose()
     }
 
-    /// A subscription by its id, held until the transaction ends, together with its cadence.
+    /// A subscription by its id, held until the transaction ends, together with its person and its
+    /// cadence.
     pub async fn hold_subscription(
         &mut self,
         id: i64,
     ) -> Result<Option<HeldSubscription>, StoreError> {
         let mut seen = self.subscription_by_id(id).await?;
         while let Some(before) = seen {
-            // The cadence first, as planners do.
+            // The person first, as whoever joins does; then the cadence, as planners do.
+            let person = self.person_of(id).await?;
+            self.lock(LOCK_PERSON, values![&person]).await?;
             self.share_cadence(&before.list, &before.cadence).await?;
             self.lock(LOCK_SUBSCRIPTION, values![id]).await?;
             let held = self.subscription_by_id(id).await?;
+            let still = self.person_of(id).await? == person;
             match held {
-                Some(held) if held.cadence == before.cadence => {
+                Some(held) if held.cadence == before.cadence && still => {
                     return Ok(Some(HeldSubscription(held)));
                 }
-                // It moved to another cadence before it could be held.
+                // It moved to another cadence, or was erased, before it could be held.
                 held => seen = held,
             }
         }
         Ok(None)
+    }
+
+    /// Holds a person by the subscriber's id until the transaction ends, as [`Tx::hold_subject`]
+    /// does by the address.
+    pub async fn hold_person(&mut self, subscriber: i64) -> Result<(), StoreError> {
+        if let Some(row) = self.row(PERSON, values![subscriber]).await? {
+            self.lock(LOCK_PERSON, values![row.text("person")?]).await?;
+        }
+        Ok(())
+    }
+
+    /// By what a subscription's person is held.
+    async fn person_of(&mut self, subscription: i64) -> Result<String, StoreError> {
+        let row = self.row(PERSON_OF_SUBSCRIPTION, values![subscription]).await?;
+        row.map_or_else(|| Ok(String::new()), |row| row.text("person"))
     }
 
     /// Everything somebody subscribed to.
@@ -278,12 +302,15 @@ impl Tx<'_> {
         rows.iter().map(StoredSubscription::read).collect()
     }
 
-    /// Adds a subscription, pinned at the stream's head: what is older is not told.
+    /// Adds a subscription, pinned at the stream's head: what is older is not told. Its cadence is
+    /// held until the transaction ends: a chunk that began meanwhile would not see it, and then
+    /// move its pin with the others.
     pub async fn insert_subscription(
         &mut self,
         new: &NewSubscription,
         now: Timestamp,
     ) -> Result<i64, StoreError> {
+        self.share_cadence(&new.list, &new.cadence).await?;
         let head = self.stream_head().await?;
         let values = values![new.subscriber, &new.list, &new.cadence, new.profile, head, now];
         let row = self.one(INSERT_SUBSCRIPTION, values).await;

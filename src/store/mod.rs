@@ -7,13 +7,14 @@
 //! stands in `sqlite.rs` and `postgres.rs`; `engine.rs` chooses.
 //!
 //! On SQLite one transaction writes at a time. On PostgreSQL several do, at READ COMMITTED: a
-//! function that reads what it then decides upon holds it first, in the order subscriber, cadence,
+//! function that reads what it then decides upon holds it first, in the order person, cadence,
 //! edition, subscription, message.
 
 mod acts;
 mod archive;
 mod audience;
 mod bells;
+mod collisions;
 mod editions;
 mod engine;
 mod error;
@@ -41,6 +42,7 @@ pub use audience::{
     HeldSubscription, NewSubscription, Profile, StoredSubscription, Subject, Suppression,
 };
 pub use bells::{Bell, Listener};
+pub use collisions::{MayCollide, retrying};
 pub use editions::{
     ChunkCounts, EditionRow, Fragment, GroupCount, GroupKey, NewEdition, NewVariant, VariantRow,
 };

@@ -4,7 +4,7 @@
 use crate::model::{Language, ListId, Timestamp};
 
 use super::value::{Row, values};
-use super::{StoreError, Subject, Tx, statements};
+use super::{HeldSubscription, StoreError, Subject, Tx, statements};
 
 statements! {
     KEEP_SUBJECT = "INSERT INTO subscriber (id, address, address_hash, created_at)
@@ -25,7 +25,6 @@ statements! {
     FORGET_SIGN_UPS_OF = "DELETE FROM sign_up WHERE subscriber_id = $1";
     EXPIRED_SIGN_UPS = "SELECT id, subscriber_id FROM sign_up WHERE expires_at <= $1
         ORDER BY expires_at, id LIMIT $2";
-    LOCK_WHO_ASKED = "SELECT id FROM subscriber WHERE id = $1" + { postgres: "FOR UPDATE" };
     FORGET_SIGN_UP = "DELETE FROM sign_up WHERE id = $1 AND expires_at <= $2";
     FORGET_SUBJECT = "DELETE FROM subscriber WHERE id = $1 AND erased_at IS NULL
         AND NOT EXISTS (SELECT 1 FROM sign_up WHERE subscriber_id = subscriber.id)
@@ -179,8 +178,8 @@ impl Tx<'_> {
         let (mut sign_ups, mut subjects) = (0, 0);
         for row in self.rows(EXPIRED_SIGN_UPS, values![now, limit]).await? {
             let (id, subscriber) = (row.int("id")?, row.int("subscriber_id")?);
-            // Locked first, so that whoever asks for something just now is not forgotten.
-            self.lock(LOCK_WHO_ASKED, values![subscriber]).await?;
+            // Held first, so that whoever asks for something just now is not forgotten.
+            self.hold_person(subscriber).await?;
             sign_ups += self.execute(FORGET_SIGN_UP, values![id, now]).await?;
             subjects += self.execute(FORGET_SUBJECT, values![subscriber]).await?;
         }
@@ -191,13 +190,15 @@ impl Tx<'_> {
     /// told. False where it was not left.
     pub async fn come_back(
         &mut self,
-        subscription: i64,
+        held: &HeldSubscription,
         cadence: &crate::model::CadenceId,
         profile: i64,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
+        // As for one that joins: no chunk there is half done.
+        self.share_cadence(&held.list, cadence).await?;
         let head = self.stream_head().await?;
-        let values = values![subscription, cadence, profile, head, now];
+        let values = values![held.id, cadence, profile, head, now];
         Ok(self.execute(COME_BACK, values).await? > 0)
     }
 

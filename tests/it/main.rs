@@ -32,6 +32,7 @@ mod places;
 mod program;
 mod rendering;
 mod replaying;
+mod rivals;
 mod signing_up;
 mod slots;
 mod smtp;

@@ -187,15 +187,26 @@ impl<'a> Fleet<'a> {
             assert!(Instant::now() < end, "{} does not stop", daemon.name);
             std::thread::park_timeout(Duration::from_millis(5));
         };
-        assert!(status.success(), "{}: {status}", daemon.name);
+        let name = daemon.name.clone();
+        assert!(status.success(), "{name}: {status}, it said last:\n{}", self.last_words(number));
+    }
+
+    /// The end of a daemon's log.
+    fn last_words(&self, number: usize) -> String {
+        let log = self.office.read(&format!("{}.log", self.daemons[number].name));
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
     }
 
     /// Fails where a daemon has ended by itself.
     pub fn all_live(&mut self) {
-        for daemon in &mut self.daemons {
-            if let Some(child) = &mut daemon.child {
-                let ended = child.try_wait().unwrap();
-                assert!(ended.is_none(), "{} has ended by itself: {ended:?}", daemon.name);
+        for number in 0..self.daemons.len() {
+            let daemon = &mut self.daemons[number];
+            let ended = daemon.child.as_mut().and_then(|child| child.try_wait().unwrap());
+            let name = daemon.name.clone();
+            if let Some(status) = ended {
+                let said = self.last_words(number);
+                panic!("{name} has ended by itself: {status}, it said last:\n{said}");
             }
         }
     }

@@ -108,6 +108,58 @@ async fn a_change_waits_for_the_chunk_that_is_being_decided() {
     assert_eq!(seen.await, "active");
 }
 
+/// A chunk that does not see who has just joined must not move their pin with the others'.
+#[tokio::test]
+async fn joining_waits_for_the_chunk_and_the_chunk_for_who_is_joining() {
+    let (ground, _) = with_somebody().await;
+    let joins = async |store: &Store, address: &str| {
+        let mut tx = store.write().await.unwrap();
+        let wanted = support::everything(&daily());
+        let joined = join(&mut tx, address, &list(), &wanted, NOW).await;
+        (tx, joined)
+    };
+    let other = ground.database.open().await;
+    let mut planning = ground.store.write().await.unwrap();
+    planning.hold_cadence(&list(), &daily()).await.unwrap();
+    let joining = async move {
+        let (tx, joined) = joins(&other, "new@example.org").await;
+        tx.commit().await.unwrap();
+        joined
+    };
+    assert_eq!(waits_for(&ground, planning, joining).await, Joined::New);
+    let (joining, _) = joins(&ground.store, "newer@example.org").await;
+    let other = ground.database.open().await;
+    let planning = async move {
+        let mut tx = other.write().await.unwrap();
+        tx.hold_cadence(&list(), &daily()).await.unwrap();
+        tx.next_pinned(&list(), &daily(), 2, 1, 10).await.unwrap()
+    };
+    // It sees the second and the third who joined.
+    assert_eq!(waits_for(&ground, joining, planning).await, Some(3));
+}
+
+/// An address that is being erased is not brought back by an import that began before that ended.
+#[tokio::test]
+async fn joining_waits_for_an_erasing_and_then_heeds_it() {
+    let (ground, _) = with_somebody().await;
+    for address in [ADDRESS, "unknown@example.org"] {
+        let mut erasing = ground.store.write().await.unwrap();
+        audience::erase(&mut erasing, &support::keys(), &id(address), "", NOW).await.unwrap();
+        let other = ground.database.open().await;
+        let joining = async move {
+            let mut tx = other.write().await.unwrap();
+            let wanted = support::everything(&daily());
+            let joined = join(&mut tx, address, &list(), &wanted, NOW).await;
+            tx.commit().await.unwrap();
+            joined
+        };
+        assert_eq!(waits_for(&ground, erasing, joining).await, Joined::Suppressed, "{address}");
+        let hash = support::keys().address_hash(&id(address));
+        let mut tx = ground.store.read().await.unwrap();
+        assert!(tx.subject_by_hash(&hash).await.unwrap().is_none(), "{address}");
+    }
+}
+
 /// Between a look at who is in a cadence and the move of their pins nobody may come in with an
 /// earlier pin: it would move, and nothing be told for it.
 #[tokio::test]
