@@ -16,9 +16,9 @@ use crate::delivery::smtp::{InvalidRelay, Relay, StageLimits};
 use crate::delivery::{Delivered, Delivery, DeliveryError, Run, Totals, Until};
 use crate::editions::PlanError;
 use crate::ingest::{
-    Answer, CLAIM_SECONDS, FeedHints, FetchError, FetchRequest, Fetched, Fetcher, Notice, PollError,
-    ReadingKind, TakenIn, Validators, claim_due, expected, read, release, retry_at, take_answer,
-    take_failure, take_in,
+    Answer, CLAIM_SECONDS, FeedHints, FetchError, FetchRequest, Fetched, Fetcher, Notice,
+    PollError, ReadingKind, TakenIn, Validators, claim_due, expected, full_texts, read, release,
+    retry_at, take_answer, take_failure, take_in,
 };
 use crate::installation::Installation;
 use crate::model::{SourceId, Timestamp};
@@ -304,20 +304,32 @@ async fn try_poll(
     };
     let zone = installation.config.site.timezone;
     // Reading is work for a processor: other sources' answers shall not wait for it.
-    let (reading, hints) = tokio::task::spawn_blocking(move || {
+    let (full_text, private) = (settings.full_text, settings.allow_private_network);
+    let headline = settings.headline.or_found(source.headline.as_deref());
+    let (read, found, hints, base) = tokio::task::spawn_blocking(move || {
         let SourceSettings { kind, page, .. } = settings;
-        let read = read(&bytes, content_type.as_deref(), &base, kind, &page, zone, now);
+        let mut read = read(&bytes, content_type.as_deref(), &base, kind, &page, zone, now);
+        let found = read.as_mut().ok().and_then(|reading| headline.apply(reading));
         let is_rss = read.as_ref().is_ok_and(|reading| reading.kind == ReadingKind::Rss);
-        (read, if is_rss { FeedHints::of(&bytes) } else { FeedHints::default() })
+        let hints = if is_rss { FeedHints::of(&bytes) } else { FeedHints::default() };
+        (read, found, hints, base)
     })
     .await?;
-    let reading = expected(source, reading)?;
+    let mut reading = expected(source, read)?;
     answer.hints = Some(hints);
     answer.read_as = Some(reading.kind);
     answer.site_link.clone_from(&reading.link);
     polled.warnings.clone_from(&reading.warnings);
+    if full_text {
+        let store = &installation.store;
+        let failed = full_texts(fetcher, store, source, &mut reading, &base, private, now).await?;
+        polled.warnings.extend(failed);
+    }
     let mut tx = installation.store.write().await?;
     let Some(source) = still(&mut tx, source).await? else { return Ok(TakenIn::default()) };
+    if let Some(headline) = found {
+        tx.set_headline(&source.id, headline.as_str()).await?;
+    }
     // When it is due next is said with the rest of the answer.
     let taken = take_in(&mut tx, &source, &reading, &validators, now, now).await?;
     polled.warnings.extend(taken.warnings.iter().cloned());
@@ -360,8 +372,6 @@ async fn unchanged(
     let notice = take_answer(&mut tx, &source, answer, false, now).await?;
     tx.commit().await?;
     Ok(notice)
-}
-
 }
 
 /// When the next source is due.

@@ -67,7 +67,7 @@ pub async fn tell(
     for revised in &taken.revised {
         let Revised { item: NewItem { id, text }, revision, before, returned } = revised;
         let after = classify(tx, rules, *id, *revision, text, now).await?.deadline;
-        let deadlines = (rules.classify(&shown(before)).deadline, after);
+        let deadlines = (rules.classify(&ItemText::from(before)).deadline, after);
         if !returned && is_worth_telling(before, text, deadlines, today) {
             corrections.push((*id, *revision, source.clone()));
         }
@@ -131,19 +131,10 @@ async fn classify(
     text: &NewRevision,
     now: Timestamp,
 ) -> Result<Classification, StoreError> {
-    let found = rules.classify(&shown(text));
+    let found = rules.classify(&ItemText::from(text));
     let json = serde_json::to_string(&found).expect("a classification has a JSON form");
     tx.insert_match(item, revision, rules.version(), &json, now).await?;
     Ok(found)
-}
-
-fn shown(text: &NewRevision) -> ItemText<'_> {
-    ItemText {
-        title: &text.title,
-        text: &text.summary,
-        categories: &text.categories,
-        image_alt: &text.image_alt,
-    }
 }
 
 /// Releases held items, or drops them, because a named person wants it: all of them or none.

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use clap::{Parser, Subcommand};
 
+use super::items::Items;
 use super::said::Said;
 pub use super::source_args::{Added, Source};
-use super::items::Items;
 use crate::daemon::Part;
 use crate::model::{CadenceId, ListId, SourceId, Timestamp};
 use crate::store::MessageState;

@@ -23,6 +23,7 @@ mod source;
 mod source_args;
 mod source_list;
 mod subscribers;
+mod testing;
 mod topics;
 mod trace;
 

@@ -10,7 +10,7 @@ use url::Url;
 use super::output::{print, print_json};
 use super::{CliError, Context};
 use crate::ingest::{
-    BODY_BYTES_MAX, PageSelectors, Reading, SourceKind, Validators, read, take_in,
+    BODY_BYTES_MAX, Headline, PageSelectors, Reading, SourceKind, Validators, read, take_in,
 };
 use crate::model::{SourceId, Timestamp};
 use crate::store::{Durability, Store};
@@ -90,7 +90,7 @@ async fn play(
 ) -> Result<(), CliError> {
     replayed.polls += 1;
     let now = time_of(answer).unwrap_or_else(|| context.clock.now());
-    let reading = match read_answer(answer, now) {
+    let mut reading = match read_answer(answer, now) {
         Ok(reading) => reading,
         Err(error) => {
             replayed.errors.push(format!("{}: {error}", answer.display()));
@@ -99,6 +99,10 @@ async fn play(
     };
     let mut tx = store.write().await?;
     let Some(row) = tx.source(source).await? else { return Ok(()) };
+    let headline = Headline::Auto.or_found(row.headline.as_deref());
+    if let Some(found) = headline.apply(&mut reading) {
+        tx.set_headline(source, found.as_str()).await?;
+    }
     let taken = take_in(&mut tx, &row, &reading, &Validators::default(), now, now).await?;
     tx.commit().await?;
     replayed.baseline += taken.baseline;

@@ -84,7 +84,8 @@ pub async fn run(context: &Context, json: bool) -> Result<ExitCode, CliError> {
         print_json(&listed)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let header = ["source", "state", "items", "30 days", "held", "last success", "next poll", "failures"];
+    let header =
+        ["source", "state", "items", "30 days", "held", "last success", "next poll", "failures"];
     let header = [&header[..], &["address or last error"]].concat();
     let rows: Vec<Vec<String>> = listed.iter().map(row).collect();
     print(&table(&header, &rows))?;

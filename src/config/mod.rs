@@ -21,7 +21,7 @@ pub use network::Network;
 
 use crate::audience::Mailbox;
 use crate::editions::Schedule;
-use crate::ingest::{NewsLimits, PageSelectors, SourceKind};
+use crate::ingest::{Headline, NewsLimits, PageSelectors, SourceKind};
 use crate::model::{CadenceId, Language, ListId, SourceId};
 use crate::store::Durability;
 
@@ -156,7 +156,7 @@ pub struct Source {
 
 /// How a source is read; kept with it in the database. What an older version did not write is as it
 /// is by default.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SourceSettings {
     /// Feed or page.
@@ -168,8 +168,26 @@ pub struct SourceSettings {
     /// Selectors, for a page.
     pub page: PageSelectors,
     /// How much of its news is told without a question.
-    #[serde(default, skip_serializing_if = "NewsLimits::are_usual")]
+    #[serde(skip_serializing_if = "NewsLimits::are_usual")]
     pub news: NewsLimits,
+    /// Which text of an item is its headline.
+    pub headline: Headline,
+    /// Whether the pages of items that show only a teaser are asked for their text.
+    pub full_text: bool,
+}
+
+impl Default for SourceSettings {
+    fn default() -> Self {
+        Self {
+            kind: SourceKind::default(),
+            every_seconds: None,
+            allow_private_network: false,
+            page: PageSelectors::default(),
+            news: NewsLimits::default(),
+            headline: Headline::default(),
+            full_text: true,
+        }
+    }
 }
 
 /// `[[list]]`: an audience.

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 use super::reader::Reader;
 use super::{Config, ConfigError, ENVIRONMENT_PREFIX, InDoubt, LEASE_SECONDS_DEFAULT, Tls};
-use crate::ingest::{PageSelectors, SourceKind};
+use crate::ingest::{Headline, PageSelectors, SourceKind};
 use crate::store::Durability;
 
 #[derive(Deserialize)]
@@ -141,6 +141,10 @@ pub(super) struct RawSource {
     pub baseline_days: Option<u32>,
     pub new_items_max: Option<u32>,
     pub older_days_max: Option<u32>,
+    #[serde(default)]
+    pub headline: Headline,
+    #[serde(default = "yes")]
+    pub full_text: bool,
 }
 
 #[derive(Deserialize)]
@@ -181,7 +185,7 @@ fn default_connections() -> u32 {
     10
 }
 
-fn yes() -> bool {
+pub(super) fn yes() -> bool {
     true
 }
 

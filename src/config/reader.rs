@@ -242,10 +242,10 @@ impl<'a> Reader<'a> {
             let hint = "small letters, digits and hyphens, such as \"comune-news\"";
             self.invalid("source.id", &raw.id, cause, hint)
         })?;
-        let every_seconds = raw.every.map(|every| {
-            parse_seconds(&every, &EVERY_SECONDS).ok_or_else(|| {
+        let every_seconds = raw.every.as_ref().map(|every| {
+            parse_seconds(every, &EVERY_SECONDS).ok_or_else(|| {
                 let what = format!("from {} s to 7 days", EVERY_SECONDS.start());
-                self.invalid("source.every", &every, what, "write it as \"15m\", \"2h\" or \"1d\"")
+                self.invalid("source.every", every, what, "write it as \"15m\", \"2h\" or \"1d\"")
             })
         });
         let every_seconds = every_seconds.transpose()?;
@@ -258,6 +258,8 @@ impl<'a> Reader<'a> {
                 allow_private_network: raw.allow_private_network,
                 news: self.news(&raw)?,
                 page: raw.page,
+                headline: raw.headline,
+                full_text: raw.full_text,
             },
         })
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::audience::{ENDED, PAUSED, public_id, told_so_far};
 use crate::model::Timestamp;
 use crate::store::{
-    CadenceRow, EditionRow, ItemRow, MessageRow, MessageState, Profile, StoreError,
+    CadenceRow, EditionRow, ItemRow, MessageRow, MessageState, NewRevision, Profile, StoreError,
     StoredSubscription, Subject, Tx,
 };
 use crate::topics::{Classification, FollowedWords, ItemText, Rules};
@@ -65,11 +65,9 @@ struct Chain<'a> {
 /// An entry of the item with what was found in it.
 struct Entry {
     candidate: Candidate,
+    publication_end: Option<chrono::NaiveDate>,
     found: Classification,
-    title: String,
-    text: String,
-    categories: Vec<String>,
-    image_alt: Vec<String>,
+    text: NewRevision,
 }
 
 /// Explains one item for one subscriber, over all lists they are on: the best of the verdicts.
@@ -153,15 +151,10 @@ impl Chain<'_> {
         for (position, revision, reason, source, placed_at) in positions {
             let text = tx.revision(item.id, revision).await?;
             let Some(text) = text else { continue };
-            let shown = ItemText {
-                title: &text.title,
-                text: &text.summary,
-                categories: &text.categories,
-                image_alt: &text.image_alt,
-            };
             let stored = tx.item_match(item.id, revision, self.rules.version()).await?;
             let stored = stored.and_then(|json| serde_json::from_str(&json).ok());
-            let found: Classification = stored.unwrap_or_else(|| self.rules.classify(&shown));
+            let found: Classification =
+                stored.unwrap_or_else(|| self.rules.classify(&ItemText::from(&text)));
             let placed = self.time(placed_at);
             let detail = format!(
                 "revision {revision} is entry {position} of the stream ({reason}), placed {placed}"
@@ -177,9 +170,8 @@ impl Chain<'_> {
                 places: found.places.iter().map(|place| place.id.clone()).collect(),
                 over: item.withdrawn_at.is_some(),
             };
-            let (title, text, categories, image_alt) =
-                (text.title, text.summary, text.categories, text.image_alt);
-            entries.push(Entry { candidate, found, title, text, categories, image_alt });
+            let publication_end = item.publication_end;
+            entries.push(Entry { candidate, publication_end, found, text });
         }
         Ok(entries)
     }
@@ -358,19 +350,17 @@ impl Chain<'_> {
         entry: &Entry,
         slot: Timestamp,
     ) -> bool {
-        let text = ItemText {
-            title: &entry.title,
-            text: &entry.text,
-            categories: &entry.categories,
-            image_alt: &entry.image_alt,
-        };
+        let text = ItemText::from(&entry.text);
         let phrases: Vec<(i64, String)> =
             (0..).zip(words.iter().map(|(_, phrase)| phrase.clone())).collect();
         let hits: Vec<i64> = FollowedWords::new(phrases.clone()).hits(&text).into_iter().collect();
         let mut candidate = entry.candidate.clone();
         let today = slot.in_zone(self.zone).date_naive();
-        if let Some(deadline) = entry.found.deadline.filter(|deadline| *deadline < today) {
-            self.add("item", false, format!("its deadline has passed: {deadline}"));
+        let ends = [("deadline", entry.found.deadline), ("publication", entry.publication_end)];
+        let passed =
+            |(what, end): (_, Option<_>)| end.filter(|end| *end < today).map(|e| (what, e));
+        if let Some((what, end)) = ends.into_iter().find_map(passed) {
+            self.add("item", false, format!("its {what} has passed: {end}"));
             candidate.over = true;
         } else if candidate.over {
             self.add("item", false, "it was withdrawn".to_owned());

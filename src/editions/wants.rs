@@ -2,8 +2,8 @@
 //!
 //! A subscription wants an entry when a followed word is in it, or when its topics (or all) and its
 //! places meet the entry's; and the list carried the entry's source when the entry got its
-//! position; and the item is neither withdrawn nor past its deadline. Of an item's several entries
-//! in a window the latest counts.
+//! position; and the item is neither withdrawn nor past its deadline or the end of its publication.
+//! Of an item's several entries in a window the latest counts.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub struct Candidate {
     pub topics: Vec<TopicId>,
     /// Where it matters; none stands for everywhere.
     pub places: Vec<PlaceId>,
-    /// Whether the item is withdrawn, or past its deadline.
+    /// Whether the item is withdrawn, or past its deadline or the end of its publication.
     pub over: bool,
 }
 

@@ -62,7 +62,8 @@ impl Window {
                 topics: found.topics.iter().map(|topic| topic.id.clone()).collect(),
                 places: found.places.iter().map(|place| place.id.clone()).collect(),
                 over: entry.withdrawn_at.is_some()
-                    || found.deadline.is_some_and(|deadline| deadline < today),
+                    || found.deadline.is_some_and(|deadline| deadline < today)
+                    || entry.publication_end.is_some_and(|end| end < today),
             })
             .collect();
         let carrying = tx.carried(&edition.list_id).await?;
@@ -114,7 +115,7 @@ impl Window {
             self.words.insert(*word, Vec::new());
         }
         for (index, entry) in self.entries.iter().enumerate() {
-            for word in finder.hits(&text_of(entry)) {
+            for word in finder.hits(&ItemText::from(&entry.text)) {
                 self.words.entry(word).or_default().push(index);
             }
         }
@@ -161,16 +162,6 @@ fn split_words(text: &str) -> Vec<i64> {
     text.split(',').filter_map(|word| word.parse().ok()).collect()
 }
 
-/// The text of an entry, as the topics room looks at it.
-pub fn text_of(entry: &EntryRow) -> ItemText<'_> {
-    ItemText {
-        title: &entry.text.title,
-        text: &entry.text.summary,
-        categories: &entry.text.categories,
-        image_alt: &entry.text.image_alt,
-    }
-}
-
 /// What the edition's rule set found in an entry. Rules that changed since it came have not looked
 /// at it yet: they do so now, and it is kept.
 async fn matched(
@@ -183,7 +174,7 @@ async fn matched(
         return serde_json::from_str(text)
             .map_err(|_| StoreError::Unreadable { what: "classification", text: text.clone() });
     }
-    let found = rules.classify(&text_of(entry));
+    let found = rules.classify(&ItemText::from(&entry.text));
     let json = serde_json::to_string(&found).expect("a classification always has a JSON form");
     tx.insert_match(entry.item_id, entry.revision, rules.version(), &json, now).await?;
     Ok(found)

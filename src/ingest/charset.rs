@@ -16,6 +16,9 @@ pub(super) struct Decoded {
 /// Decodes a document. The order is that of RFC 7303 3: byte-order mark, HTTP, declaration; but a
 /// charset that the octets contradict gives way to the one they are written in.
 pub(super) fn decode(body: &[u8], content_type: Option<&str>) -> Decoded {
+    if let Some(text) = utf32(body) {
+        return Decoded { text: without_c1(text), warning: None };
+    }
     if let Some((encoding, mark)) = Encoding::for_bom(body) {
         return decoded(encoding, &body[mark..]);
     }
@@ -31,7 +34,11 @@ pub(super) fn decode(body: &[u8], content_type: Option<&str>) -> Decoded {
     if encoding == UTF_8 && !is_utf8 {
         // Octets that are not UTF-8 are in the other charset named, else in the usual one of
         // western Europe.
-        let encoding = known.find(|other| *other != UTF_8).unwrap_or(WINDOWS_1252);
+        let other = known.find(|other| *other != UTF_8);
+        if let Some(mixed) = other.is_none().then(|| mixed(body)).flatten() {
+            return mixed;
+        }
+        let encoding = other.unwrap_or(WINDOWS_1252);
         let warning = format!("not UTF-8 as declared: read as {}", encoding.name());
         return Decoded { warning: Some(warning), ..decoded(encoding, body) };
     }
@@ -41,6 +48,21 @@ pub(super) fn decode(body: &[u8], content_type: Option<&str>) -> Decoded {
         return Decoded { warning: Some(warning), ..decoded(UTF_8, body) };
     }
     decoded(encoding, body)
+}
+
+/// Text in UTF-8 into which somebody pasted a few octets of windows-1252; none where these are not
+/// the fewer.
+fn mixed(body: &[u8]) -> Option<Decoded> {
+    let (mut letters, mut strays) = (0usize, 0usize);
+    let mut text = String::with_capacity(body.len());
+    for chunk in body.utf8_chunks() {
+        letters += chunk.valid().bytes().filter(|b| *b >= 0xc2).count();
+        strays += chunk.invalid().len();
+        text.push_str(chunk.valid());
+        text.push_str(&WINDOWS_1252.decode_without_bom_handling(chunk.invalid()).0);
+    }
+    let warning = format!("{strays} octets that are not UTF-8 were read as windows-1252");
+    (letters > strays).then(|| Decoded { text: without_c1(text), warning: Some(warning) })
 }
 
 fn decoded(encoding: &'static Encoding, body: &[u8]) -> Decoded {
@@ -63,6 +85,19 @@ fn without_c1(text: String) -> String {
         _ => c,
     };
     text.chars().map(meant).collect()
+}
+
+/// UTF-32, which no browser knows and some programs write: by its mark, or by the zeros around the
+/// first sign of markup.
+fn utf32(body: &[u8]) -> Option<String> {
+    let read: fn([u8; 4]) -> u32 = match body {
+        [0, 0, 0xfe, 0xff, ..] | [0, 0, 0, b'<' | b'{', ..] => u32::from_be_bytes,
+        [0xff, 0xfe, 0, 0, ..] | [b'<' | b'{', 0, 0, 0, ..] => u32::from_le_bytes,
+        _ => return None,
+    };
+    let (letters, _) = body.as_chunks::<4>();
+    let read = |letter: &[u8; 4]| char::from_u32(read(*letter)).unwrap_or('\u{fffd}');
+    Some(letters.iter().map(read).filter(|c| *c != '\u{feff}').collect())
 }
 
 /// UTF-16 without a mark, told by the zeros around the first sign of markup.

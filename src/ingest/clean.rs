@@ -6,6 +6,7 @@ use scraper::Html;
 use url::Url;
 
 use super::html::{Document, Folded, WORD_OCTETS_MAX, escape, measure};
+use super::junk;
 
 /// The longest title, in characters.
 pub const TITLE_CHARS_MAX: usize = 500;
@@ -46,11 +47,11 @@ impl Cleaner {
     pub fn new(base: &Url) -> Self {
         let mut ammonia = ammonia::Builder::default();
         ammonia
-            .rm_tags(["img", "figure", "area", "map"])
+            .rm_tags(["img", "figure", "area", "map", "nav", "form", "button"])
             .rm_generic_attributes(["class"])
             .add_clean_content_tags([
                 "iframe", "noscript", "template", "object", "svg", "math", "select", "textarea",
-                "title", "head",
+                "title", "head", "nav", "form", "button",
             ])
             .url_schemes(HashSet::from(["http", "https", "mailto", "tel"]))
             .link_rel(None);
@@ -69,6 +70,7 @@ impl Cleaner {
     /// [`HtmlTooMuch`](super::HtmlTooMuch) is taken as text.
     pub fn clean(&self, html: &str) -> Cleaned {
         let mut warning = None;
+        let html = junk::without_section_ends(html.trim());
         let html = html.trim();
         let kept = cut_html(html);
         if kept.len() < html.len() {
@@ -80,9 +82,20 @@ impl Cleaner {
             return Cleaned { warning, ..plain(&text) };
         }
         let parsed = Html::parse_fragment(kept);
-        let document = Document::of(&parsed);
-        let all = 0..document.nodes.len();
-        let folded = document.fold(all.clone(), TEXT_CHARS_MAX);
+        let mut document = Document::of(&parsed);
+        let mut all = 0..document.nodes.len();
+        let image_alt = image_texts(&document, all.clone());
+        let junk = if junk::may_be_in(kept) { junk::parts(&document) } else { Vec::new() };
+        let (without, parsed);
+        let mut kept = kept;
+        if !junk.is_empty() {
+            without = document.html(all, &junk);
+            parsed = Html::parse_fragment(&without);
+            document = Document::of(&parsed);
+            all = 0..document.nodes.len();
+            kept = &without;
+        }
+        let folded = document.fold(all, TEXT_CHARS_MAX);
         if folded.is_cut() && warning.is_none() {
             warning = Some(format!("a plain text was cut at {TEXT_CHARS_MAX} characters"));
         }
@@ -92,14 +105,16 @@ impl Cleaner {
             true => String::new(),
             false => self.ammonia.clean(kept).to_string().trim().to_owned(),
         };
-        Cleaned { html, text, image_alt: image_texts(&document, all), warning }
+        Cleaned { html, text, image_alt, warning }
     }
 }
 
 /// A text that is no HTML, as both: its lines become paragraphs.
 pub fn plain(text: &str) -> Cleaned {
+    let text = junk::without_section_ends(text);
+    let text = junk::without_tag_end(&text);
     let mut folded = Folded::new(TEXT_CHARS_MAX);
-    for line in text.lines() {
+    for line in junk::without_call(text).lines() {
         folded.push(line);
         folded.line();
     }
@@ -117,7 +132,7 @@ pub fn plain(text: &str) -> Cleaned {
 
 /// A title: one line, white space folded, no control character, no markup, bounded.
 pub fn title(text: &str) -> String {
-    line(text, TITLE_CHARS_MAX)
+    line(junk::without_tag_end(&junk::without_section_ends(text)), TITLE_CHARS_MAX)
 }
 
 /// Whether a title is as long as one that was cut, and ends like it.

@@ -7,9 +7,10 @@ use url::Url;
 
 use super::clean::{self, Cleaned, Cleaner};
 use super::read::{ITEMS_MAX, ReadError, Warnings};
-use super::repair::{XML_DEPTH_MAX, repair, repair_json};
-use super::vocabulary::RDF_ABOUT;
-use super::{ReadItem, Reading, ReadingKind, dates};
+use super::repair::{XML_DEPTH_MAX, repair};
+use super::repair_json::repair_json;
+use super::vocabulary::{BASE_MARK, RDF_ABOUT};
+use super::{ReadItem, Reading, ReadingKind, albo, dates};
 use crate::model::Timestamp;
 
 /// How many categories of an item are kept.
@@ -36,11 +37,13 @@ pub(super) fn read_feed(
     let mended = if text.starts_with('{') {
         repair_json(text).map_err(|error| ReadError::Feed(error.to_string()))?
     } else {
-        let repaired = repair(text)
+        let repaired = repair(text, base)
             .map_err(|_| ReadError::Feed(format!("elements nested deeper than {XML_DEPTH_MAX}")))?;
         repaired.warnings.into_iter().for_each(|warning| warnings.add(warning));
         repaired.xml
     };
+    let own = own_base(&mended, base);
+    let base = own.as_ref().unwrap_or(base);
     let parser = Builder::new()
         .base_uri((!base.cannot_be_a_base()).then_some(base.as_str()))
         // An id that the source does not give is none: an invented one would change with the
@@ -51,10 +54,20 @@ pub(super) fn read_feed(
         .build();
     let feed =
         parser.parse(mended.as_bytes()).map_err(|error| ReadError::Feed(error.to_string()))?;
-    Ok(reading(feed, base, warnings))
+    Ok(reading(feed, base, zone, now, warnings))
 }
 
-fn reading(feed: Feed, base: &Url, warnings: &mut Warnings) -> Reading {
+/// The page that a feed belongs to, where its relative links count from that: a feed in a file, or
+/// on another host than its site's, is a copy.
+fn own_base(xml: &str, base: &Url) -> Option<Url> {
+    let head = &xml[..xml.find("<item").or_else(|| xml.find("<entry")).unwrap_or(xml.len())];
+    let (_, link) = head.split_once("<link>")?;
+    let link: Url = link.split_once('<')?.0.trim().parse().ok()?;
+    let is_page = matches!(link.scheme(), "http" | "https") && link.host() != base.host();
+    is_page.then_some(link)
+}
+
+fn reading(feed: Feed, base: &Url, zone: Tz, now: Timestamp, warnings: &mut Warnings) -> Reading {
     let kind = match feed.feed_type {
         FeedType::Atom => ReadingKind::Atom,
         FeedType::JSON => ReadingKind::Json,
@@ -66,11 +79,16 @@ fn reading(feed: Feed, base: &Url, warnings: &mut Warnings) -> Reading {
     }
     let title = feed.title.as_ref().map(|title| title_of(title, kind));
     let link = link(&feed.links, "", kind, base);
+    let title = title.filter(|title| !title.is_empty());
+    let is_albo = albo::is_albo(title.as_deref(), &feed.categories, &feed.entries);
     let cleaner = Cleaner::new(base);
     let entries = feed.entries.into_iter().take(ITEMS_MAX);
-    let items = entries.map(|entry| item(entry, kind, base, &cleaner, warnings)).collect();
-    let title = title.filter(|title| !title.is_empty());
-    Reading { kind, title, link, items, warnings: Vec::new() }
+    let read = entries.map(|entry| {
+        let act = is_albo.then(|| albo::act(&entry, zone, now));
+        ReadItem { act, ..item(entry, kind, base, &cleaner, warnings) }
+    });
+    let items = read.collect();
+    Reading { kind, title, link, items, ..Reading::default() }
 }
 
 fn item(
@@ -98,7 +116,8 @@ fn item(
     let whole = content.as_ref().or(summary.as_ref()).cloned().unwrap_or_default();
     let short = summary.filter(|summary| !summary.text.is_empty());
     let mut categories: Vec<String> = Vec::new();
-    for category in entry.categories.iter().take(CATEGORIES_MAX) {
+    let shown = entry.categories.iter().filter(|category| albo::is_shown(category));
+    for category in shown.take(CATEGORIES_MAX) {
         let name = category.label.as_deref().unwrap_or(&category.term);
         let name = clean::line(&clean::text_of(name), CATEGORY_CHARS_MAX);
         if !name.is_empty() && !categories.contains(&name) {
@@ -131,6 +150,7 @@ fn item(
         content: whole.html,
         image_alt,
         categories,
+        ..ReadItem::default()
     }
 }
 
@@ -194,5 +214,11 @@ fn cleaned(text: &str, media_type: &str, kind: ReadingKind, cleaner: &Cleaner) -
         // Base64 of some media type (RFC 4287 4.1.3.3): nothing to read.
         return Cleaned::default();
     }
-    if is_html(text, media_type, kind) { cleaner.clean(text) } else { clean::plain(text) }
+    let marked = text.strip_prefix(BASE_MARK).and_then(|rest| rest.split_once("-->"));
+    let own = marked.and_then(|(base, _)| Url::parse(base).ok()).map(|base| Cleaner::new(&base));
+    let text = marked.map_or(text, |(_, text)| text);
+    match is_html(text, media_type, kind) {
+        true => own.as_ref().unwrap_or(cleaner).clean(text),
+        false => clean::plain(text),
+    }
 }

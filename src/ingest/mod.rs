@@ -8,6 +8,8 @@
 //! - `charset` makes text of octets.
 //! - `repair`, with `markup` and `vocabulary`, mends a feed's text; `feed` reads it by feed-rs.
 //! - `page` finds the list of news on a page: by selectors, or by what repeats around dates.
+//! - `albo` reads what the convention AlboPOP says of acts, and finds the headline of a source.
+//! - `alternate` finds the feeds that a page names, [`full_texts`] asks the pages of teasers.
 //! - `dates` reads dates as Italian offices write them.
 //! - [`clean`] and `html` are the door for everything that is text: what comes out of here has no
 //!   script, loads nothing, and fits on a line where it is a title.
@@ -23,6 +25,8 @@
 //! where the caller says so, files. Taking in touches the room's own tables. None decides what an
 //! item is about or whom it is told.
 
+mod albo;
+mod alternate;
 mod canonical;
 mod charset;
 mod claims;
@@ -31,15 +35,18 @@ mod dates;
 mod feed;
 mod fetch;
 mod floods;
+mod full_text;
 mod health;
 mod hints;
 mod html;
 mod identity;
+mod junk;
 mod markup;
 mod opml;
 mod page;
 mod read;
 mod repair;
+mod repair_json;
 mod schedule;
 mod significant;
 mod sources;
@@ -50,6 +57,8 @@ mod worth_telling;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use albo::{ATTACHMENTS_MAX, Act, HEADLINE_ITEMS_MIN, Headline, PUBLICATION_DAYS_DEFAULT};
+pub use alternate::ALTERNATES_MAX;
 pub use claims::{CLAIM_SECONDS, claim_due, release};
 pub use dates::{
     DATE_SEARCH_CHARS_MAX, DATE_TEXT_CHARS_MAX, YEARLESS_AHEAD_DAYS_MAX, date_of, is_date,
@@ -65,18 +74,22 @@ pub use floods::{
     BASELINE_DAYS_MAX, NEW_ITEMS_MAX, NEW_ITEMS_MAX_DEFAULT, NewsLimits, OLDER_DAYS_MAX,
     OLDER_DAYS_MAX_DEFAULT,
 };
+pub use full_text::{
+    FULL_TEXT_BYTES_MAX, FULL_TEXT_SECONDS_MAX, FULL_TEXTS_PER_POLL_MAX, TEASER_CHARS_MAX,
+    full_texts,
+};
 pub use health::{
     ADOPTED_FAILURES_MAX, Answer, BAD_AFTER_SECONDS, BAD_FAILURES_MIN, MOVE_HELD_DAYS, Notice,
     PollError, expected, retry_at, take_answer, take_failure,
 };
 pub use hints::FeedHints;
 pub use html::{HTML_DEPTH_MAX, HTML_ELEMENTS_MAX, HTML_TAGS_MAX, HtmlTooMuch};
+pub use identity::link_key;
 pub use opml::{
     OPML_BYTES_MAX, OPML_CHARS_MAX, OPML_DEPTH_MAX, OPML_SOURCES_MAX, OpmlError, Outline,
     read_opml, write_opml,
 };
-pub use identity::link_key;
-pub use read::{ITEMS_MAX, ReadError, WARNINGS_MAX, read};
+pub use read::{ITEMS_MAX, ReadError, WARNINGS_MAX, feeds_named, find_selectors, read};
 pub use repair::XML_DEPTH_MAX;
 pub use schedule::{
     ADAPTED_SECONDS_MAX, ADAPTED_SECONDS_MIN, Due, FAILING_SECONDS_MAX, HINTED_SECONDS_MAX,
@@ -116,10 +129,11 @@ pub struct PageSelectors {
 }
 
 /// What kind of answer was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReadingKind {
     /// RSS 0.9x to 2.0, and RDF.
+    #[default]
     Rss,
     /// Atom (RFC 4287).
     Atom,
@@ -142,7 +156,7 @@ impl ReadingKind {
 }
 
 /// What one answer of a source says.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Reading {
     /// What it was.
     pub kind: ReadingKind,
@@ -154,6 +168,8 @@ pub struct Reading {
     pub items: Vec<ReadItem>,
     /// What had to be repaired or left out, for a person to read.
     pub warnings: Vec<String>,
+    /// For a page, the addresses of the feeds that it names (`link rel=alternate`).
+    pub feeds: Vec<String>,
 }
 
 /// One item as an answer shows it, before it is known whether it is new.
@@ -178,4 +194,8 @@ pub struct ReadItem {
     pub image_alt: Vec<String>,
     /// The publisher's own categories.
     pub categories: Vec<String>,
+    /// What an albo says of it, where it is one of its acts.
+    pub act: Option<Act>,
+    /// Clean HTML of its own page, where its source shows only a teaser and the page was asked.
+    pub full_text: Option<String>,
 }

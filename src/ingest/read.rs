@@ -14,6 +14,9 @@ pub const ITEMS_MAX: usize = 5_000;
 /// How many warnings of one answer are kept.
 pub const WARNINGS_MAX: usize = 20;
 
+/// How far into an answer a feed is looked for behind what is none of it, in octets.
+const JUNK_OCTETS_MAX: usize = 4_096;
+
 /// Why an answer could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
@@ -46,6 +49,9 @@ pub enum ReadError {
     /// A page without a list of news that can be told from the rest.
     #[error("no list of news found on the page")]
     NoList,
+    /// The same, of a page that names a feed.
+    #[error("no list of news found on the page, but it names a feed: {0}")]
+    NoListButFeed(String),
 }
 
 impl ReadError {
@@ -63,6 +69,7 @@ impl ReadError {
             Self::NothingSelected(_) => {
                 "look at the page's source: the layout may have changed since the selector was made"
             }
+            Self::NoListButFeed(_) => "give the address of that feed instead",
             Self::NoList => {
                 "name the selectors under [source.page]: item, and inside it title, date, link, \
                  body"
@@ -103,9 +110,14 @@ pub fn read(
     let decoded = charset::decode(body, content_type);
     let mut warnings = Warnings::default();
     decoded.warning.into_iter().for_each(|warning| warnings.add(warning));
-    let text = decoded.text.trim_start_matches(['\u{feff}', '\0']).trim_start();
+    let mut text = decoded.text.trim_start_matches(['\u{feff}', '\0']).trim_start();
     if text.is_empty() {
         return Err(ReadError::Empty);
+    }
+    if let Some(at) = junk_before(text).filter(|_| kind != SourceKind::Page) {
+        let line = text[..at].matches('\n').count() + 1;
+        warnings.add(format!("line {line}: {at} octets before the feed were left out"));
+        text = &text[at..];
     }
     let mut reading = match (kind, look(text)) {
         (SourceKind::Page, _) | (SourceKind::Auto, Look::Page) => {
@@ -125,6 +137,37 @@ pub fn read(
     }
     reading.warnings = warnings.0;
     Ok(reading)
+}
+
+/// Where a feed begins behind what a broken program wrote before it (an error message, an empty
+/// template): none where the text begins with a feed, and none in a page.
+fn junk_before(text: &str) -> Option<usize> {
+    if !matches!(look(text), Look::Page | Look::Other) || text.starts_with("<?xml") {
+        return None;
+    }
+    let start = &text[..text.floor_char_boundary(JUNK_OCTETS_MAX)];
+    let lower = start.to_ascii_lowercase();
+    let at = ["<?xml", "<rss", "<feed", "<rdf:rdf"].iter().filter_map(|s| lower.find(s)).min()?;
+    let is_page = ["<html", "<!doctype html", "<body", "<head"];
+    let feed = matches!(look(&text[at..]), Look::Feed);
+    (feed && !is_page.iter().any(|tag| lower[..at].contains(tag))).then_some(at)
+}
+
+/// The selectors for `[source.page]` that find on a page what is found on it without any; none
+/// for what is no page, or where no selectors of elements do.
+pub fn find_selectors(
+    body: &[u8],
+    content_type: Option<&str>,
+    zone: Tz,
+    now: Timestamp,
+) -> Option<PageSelectors> {
+    page::find_selectors(&charset::decode(body, content_type).text, zone, now)
+}
+
+/// The addresses of the feeds that a page names; none of what is no page.
+pub fn feeds_named(body: &[u8], content_type: Option<&str>, base: &Url) -> Vec<String> {
+    let text = charset::decode(body, content_type).text;
+    if matches!(look(&text), Look::Page) { page::feeds(&text, base) } else { Vec::new() }
 }
 
 enum Look {
@@ -158,7 +201,7 @@ fn first_element(tag: &str, is_xml: bool) -> Look {
     let end = tag.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_')));
     let name = tag[..end.unwrap_or(tag.len())].to_ascii_lowercase();
     match name.rsplit(':').next().unwrap_or_default() {
-        "rss" | "feed" | "rdf" | "entry" => Look::Feed,
+        "rss" | "feed" | "rdf" | "entry" | "channel" => Look::Feed,
         "" => Look::Other,
         // Of other XML only XHTML is a page.
         name if is_xml && name != "html" => Look::Other,

@@ -5,16 +5,20 @@ use std::collections::HashMap;
 
 use data_encoding::BASE64;
 use scraper::Html;
+use url::Url;
 
 use super::html::escape;
 use super::markup::{Markup, attribute, name, split_markup, without};
-use super::vocabulary::{self, Construct, Format};
+use super::vocabulary::{self, Construct, Format, Parts};
 
 /// How deep elements of a feed may stand in each other.
 pub const XML_DEPTH_MAX: usize = 256;
 
 /// The longest name of an entity (`&CounterClockwiseContourIntegral;` is HTML's longest).
 const ENTITY_OCTETS_MAX: usize = 33;
+
+/// What an element is called that the source does not have.
+const PUT_IN: &str = "";
 
 /// How many broken places are told one by one.
 const BROKEN_MAX: usize = 5;
@@ -35,23 +39,28 @@ pub(super) struct TooDeep;
 /// entities. HTML's entities become their characters, an `&` that begins none is escaped,
 /// characters that XML forbids go. Elements that are not closed, or closed twice, are set right.
 /// Names and namespaces become those under which the format is read; markup inside of a text
-/// becomes the text's own.
-pub(super) fn repair(text: &str) -> Result<Repaired, TooDeep> {
-    let mut mender = Mender::new(text);
+/// becomes the text's own. Addresses of `xml:base` count from `base`.
+pub(super) fn repair(text: &str, base: &Url) -> Result<Repaired, TooDeep> {
+    let mut mender = Mender::new(text, base);
     let mut rest = text;
     while !rest.is_empty() {
         let Some(at) = rest.find('<') else {
-            mender.text(rest);
+            mender.here = text.len() - rest.len();
+            mender.between(rest);
             break;
         };
-        mender.text(&rest[..at]);
-        let here = text.len() - rest.len() + at;
+        mender.here = text.len() - rest.len();
+        mender.between(&rest[..at]);
+        mender.here += at;
         let (markup, mut after) = split_markup(&rest[at..]);
         match markup {
             Markup::Dropped => {}
-            Markup::Kept(section) => mender.section(section),
-            Markup::Sign => mender.xml.push_str("&lt;"),
-            Markup::Tag(tag) if tag.starts_with("</") => mender.close(tag, here),
+            Markup::Kept(section) if mender.is_inside() => mender.section(section),
+            Markup::Sign if mender.is_inside() => mender.xml.push_str("&lt;"),
+            Markup::Kept(_) | Markup::Sign => {}
+            // What follows the outermost element is not the feed's.
+            Markup::Tag(_) if mender.ended => break,
+            Markup::Tag(tag) if tag.starts_with("</") => mender.close(tag),
             Markup::Tag(tag) => after = mender.open(tag, after)?,
         }
         rest = after;
@@ -65,25 +74,71 @@ struct Mender<'a> {
     format: Option<Format>,
     /// The elements that are open: as they are called in the source, and as they are written.
     open: Vec<(&'a str, &'a str)>,
+    /// The address of the feed, and those that elements which are open say to be theirs, with the
+    /// number of elements around them.
+    base: &'a Url,
+    bases: Vec<(usize, Url)>,
     entities: HashMap<String, Option<String>>,
     unclosed: Vec<&'a str>,
-    forbidden: usize,
-    escaped: usize,
+    /// What the item that is open has.
+    parts: Option<Parts>,
+    /// Whether the outermost element has ended.
+    ended: bool,
+    /// Where in the source it is, in octets.
+    here: usize,
+    /// How many octets were left out, and where the first stood.
+    forbidden: (usize, usize),
+    /// How many signs were escaped, and where the first stood.
+    escaped: (usize, usize),
     broken: Vec<String>,
 }
 
 impl<'a> Mender<'a> {
-    fn new(source: &'a str) -> Self {
+    fn new(source: &'a str, base: &'a Url) -> Self {
         Self {
             source,
             xml: String::with_capacity(source.len()),
             format: None,
             open: Vec::new(),
+            base,
+            bases: Vec::new(),
             entities: HashMap::new(),
             unclosed: Vec::new(),
-            forbidden: 0,
-            escaped: 0,
+            parts: None,
+            ended: false,
+            here: 0,
+            forbidden: (0, 0),
+            escaped: (0, 0),
             broken: Vec::new(),
+        }
+    }
+
+    /// Whether the outermost element is open.
+    fn is_inside(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// What stands between two tags; outside of the outermost element it is not the feed's.
+    fn between(&mut self, text: &str) {
+        if self.is_inside() {
+            self.text(text);
+        }
+    }
+
+    /// Puts in the elements around one that its writer left out: RSS of some begins with the
+    /// channel, or has items beside it.
+    fn enclose(&mut self, called: &str) {
+        // Some give RSS a namespace, and it a prefix.
+        let local = called.rsplit(':').next().unwrap_or(called);
+        let is = |name: &str| local.eq_ignore_ascii_case(name);
+        if !self.is_inside() && (is("channel") || is("item")) {
+            self.xml.push_str("<rss version=\"2.0\">");
+            self.open.push((PUT_IN, "rss"));
+        }
+        let last = self.open.last().map(|(_, written)| *written);
+        if last == Some("rss") && !is("channel") {
+            self.xml.push_str("<channel>");
+            self.open.push((PUT_IN, "channel"));
         }
     }
 
@@ -94,20 +149,37 @@ impl<'a> Mender<'a> {
             Some(format) => format,
             None => *self.format.insert(Format::of_root(called)),
         };
-        let written = vocabulary::renamed(format, called);
         let closes = tag.ends_with("/>");
+        let mut written = vocabulary::renamed(format, called);
+        if format == Format::Rss {
+            self.enclose(called);
+            if written == "channel" && self.is_in_channel() {
+                return Ok(after);
+            }
+            if written == "item" && !closes {
+                self.parts = self.inside(called, after).map(|(inner, _)| Parts::of(inner));
+            }
+            let instead = self.parts.filter(|_| self.is_in_item());
+            let instead = instead.and_then(|parts| vocabulary::renamed_in_item(parts, called));
+            written = instead.unwrap_or(written);
+        }
         if let Some(construct) = vocabulary::construct(format, called).filter(|_| !closes)
             && let Some((inner, after)) = self.inside(called, after)
         {
             self.construct(construct, tag, written, inner);
             return Ok(after);
         }
-        if self.open.is_empty() && format == Format::Rss {
-            self.tag(&with_version(tag), called, written);
+        if !self.is_inside() && format == Format::Rss {
+            self.tag(&vocabulary::with_version(tag), called, written);
+        } else if !self.is_inside() && format == Format::Atom {
+            self.tag(&vocabulary::with_namespace(tag), called, written);
         } else {
             self.tag(tag, called, written);
         }
         if !closes {
+            if let Some(base) = self.own_base(tag) {
+                self.bases.push((self.open.len(), base));
+            }
             self.open.push((called, written));
             if self.open.len() > XML_DEPTH_MAX {
                 return Err(TooDeep);
@@ -119,22 +191,59 @@ impl<'a> Mender<'a> {
             self.text(about);
             self.xml.push_str("</link>");
         }
+        // The channel definition format, from before RSS, has these in attributes.
+        let has_attributes = matches!(written, "item" | "channel") && format == Format::Rss;
+        for (name, element) in [("HREF", "link"), ("LASTMOD", "pubDate")] {
+            if let Some(value) = attribute(tag, name).filter(|_| has_attributes && !closes) {
+                self.xml.extend(["<", element, ">"]);
+                self.text(value);
+                self.xml.extend(["</", element, ">"]);
+            }
+        }
+        self.ended = !self.is_inside();
         Ok(after)
     }
 
+    fn is_in_item(&self) -> bool {
+        self.open.last().is_some_and(|(_, written)| *written == "item")
+    }
+
+    /// Whether the channel that was left out, or ended before its items, is open.
+    fn is_in_channel(&self) -> bool {
+        self.open.last() == Some(&(PUT_IN, "channel"))
+    }
+
     /// Ends an element; what stands open inside of it ends first, what was never open not at all.
-    fn close(&mut self, tag: &str, here: usize) {
+    fn close(&mut self, tag: &str) {
         let called = name(tag);
         let Some(at) = self.open.iter().rposition(|(open, _)| *open == called) else {
-            self.tell(here, &format!("</{called}> ends nothing"));
+            // The end of a channel that was kept open for items beside it.
+            let again = called.eq_ignore_ascii_case("channel") && self.is_in_channel();
+            if !again && !called.is_empty() {
+                self.tell(&format!("</{called}> ends nothing"));
+            }
             return;
         };
-        if at + 1 < self.open.len() {
-            self.tell(here, &format!("</{called}> ends more than its own element"));
+        if self.open[at + 1..].iter().any(|(open, _)| *open != PUT_IN) {
+            self.tell(&format!("</{called}> ends more than its own element"));
         }
-        for (_, written) in self.open.drain(at..).rev() {
+        let keeps = self.open[at].1 == "channel" && at == 1 && self.open[0].1 == "rss";
+        self.bases.retain(|(around, _)| *around < at + usize::from(keeps));
+        for (_, written) in self.open.drain(at + usize::from(keeps)..).rev() {
             self.xml.extend(["</", last_word(written), ">"]);
         }
+        if keeps {
+            self.open[at].0 = PUT_IN;
+        }
+        // Only elements that were put in are left: the feed's own has ended.
+        self.ended = self.open.iter().all(|(open, _)| *open == PUT_IN) && at == 0;
+    }
+
+    /// The address that an element says to be its own (XML Base 3).
+    fn own_base(&self, tag: &str) -> Option<Url> {
+        let written = attribute(tag, "xml:base")?;
+        let around = self.bases.last().map_or(self.base, |(_, base)| base);
+        around.join(&written.replace("&amp;", "&")).ok().filter(|base| !base.cannot_be_a_base())
     }
 
     /// The content of an element up to its end tag, and what follows that.
@@ -182,7 +291,14 @@ impl<'a> Mender<'a> {
             }
             Construct::Untyped => plain,
         };
+        let own = self.own_base(&tag).or_else(|| self.bases.last().map(|(_, base)| base.clone()));
         self.tag(&tag, called, written);
+        let is_whole = !called.ends_with("title") && (is_html || construct == Construct::Untyped);
+        if let Some(own) = own.filter(|_| is_whole) {
+            let mut mark = String::new();
+            escape(&format!("{}{own}-->", vocabulary::BASE_MARK), &mut mark);
+            self.characters(&mark);
+        }
         match raw {
             Some(html) => {
                 let mut escaped = String::new();
@@ -259,21 +375,27 @@ impl<'a> Mender<'a> {
         for piece in pieces {
             let end = piece.bytes().take(ENTITY_OCTETS_MAX).position(|b| b == b';');
             let Some((name, after)) = end.map(|end| (&piece[..end], &piece[end + 1..])) else {
-                self.escaped += 1;
-                self.xml.push_str("&amp;");
+                self.escape_sign();
                 self.characters(piece);
                 continue;
             };
             match self.entity(name) {
                 Some(characters) => self.xml.push_str(&characters),
                 None => {
-                    self.escaped += 1;
-                    self.xml.push_str("&amp;");
+                    self.escape_sign();
                     self.characters(&piece[..=name.len()]);
                 }
             }
             self.characters(after);
         }
+    }
+
+    fn escape_sign(&mut self) {
+        if self.escaped.0 == 0 {
+            self.escaped.1 = self.here;
+        }
+        self.escaped.0 += 1;
+        self.xml.push_str("&amp;");
     }
 
     /// What stands for `&name;` in XML: itself where XML knows it, its characters where only HTML
@@ -305,30 +427,45 @@ impl<'a> Mender<'a> {
     fn characters(&mut self, text: &str) {
         let before = self.xml.len();
         self.xml.extend(text.chars().filter(|c| is_xml(*c)));
-        self.forbidden += text.len() - (self.xml.len() - before);
+        let left_out = text.len() - (self.xml.len() - before);
+        if left_out > 0 && self.forbidden.0 == 0 {
+            self.forbidden.1 = self.here;
+        }
+        self.forbidden.0 += left_out;
     }
 
-    fn tell(&mut self, here: usize, cause: &str) {
+    /// The line of the element or text in which a place is.
+    fn line(&self, here: usize) -> usize {
+        let octets = self.source.as_bytes();
+        octets[..here.min(octets.len())].iter().filter(|b| **b == b'\n').count() + 1
+    }
+
+    fn tell(&mut self, cause: &str) {
         if self.broken.len() < BROKEN_MAX {
-            let line = self.source[..here].matches('\n').count() + 1;
+            let line = self.line(self.here);
             self.broken.push(format!("line {line}: {cause}; mended"));
         }
     }
 
     fn done(mut self) -> Repaired {
-        if !self.open.is_empty() {
-            let names: Vec<&str> = self.open.iter().map(|(called, _)| *called).collect();
-            self.tell(self.source.len(), &format!("the feed ends inside of {}", names.join(", ")));
+        let open = self.open.iter().map(|(called, _)| *called);
+        let names: Vec<&str> = open.filter(|called| *called != PUT_IN).collect();
+        if !names.is_empty() {
+            let cause = format!("the feed ends inside of {}", names.join(", "));
+            self.here = self.source.len();
+            self.tell(&cause);
         }
         while let Some((_, written)) = self.open.pop() {
             self.xml.extend(["</", last_word(written), ">"]);
         }
-        let mut warnings = self.broken;
-        if self.forbidden > 0 {
-            warnings.push(format!("{} octets that XML forbids were left out", self.forbidden));
+        let mut warnings = std::mem::take(&mut self.broken);
+        if let (count @ 1.., first) = self.forbidden {
+            let line = self.line(first);
+            warnings.push(format!("line {line}: {count} octets that XML forbids were left out"));
         }
-        if self.escaped > 0 {
-            warnings.push(format!("{} signs & that begin no entity were mended", self.escaped));
+        if let (count @ 1.., first) = self.escaped {
+            let line = self.line(first);
+            warnings.push(format!("line {line}: {count} signs & that begin no entity were mended"));
         }
         Repaired { xml: self.xml, warnings }
     }
@@ -355,32 +492,4 @@ fn last_word(written: &str) -> &str {
 /// The characters of a document (XML 1.0 2.2).
 fn is_xml(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
-}
-
-/// The tag of RSS with a version that is read: each is compatible with those before it.
-fn with_version(tag: &str) -> String {
-    if matches!(attribute(tag, "version"), Some("0.91" | "0.92" | "2.0")) {
-        return tag.to_owned();
-    }
-    let called = name(tag);
-    without(tag, "version").replacen(called, &format!("{called} version=\"2.0\""), 1)
-}
-
-/// Mends a JSON Feed: what the format lets a reader tolerate (ids that are numbers, a title that
-/// is missing), and the version's address in its secure form.
-pub(super) fn repair_json(text: &str) -> Result<String, serde_json::Error> {
-    let mut feed: serde_json::Value = serde_json::from_str(text)?;
-    if let Some(feed) = feed.as_object_mut() {
-        let version = feed.get("version").and_then(|v| v.as_str()).unwrap_or_default();
-        let version = version.replacen("http://", "https://", 1);
-        feed.insert("version".to_owned(), version.into());
-        feed.entry("title").or_insert_with(|| "".into());
-        let items = feed.get_mut("items").and_then(|items| items.as_array_mut());
-        for item in items.into_iter().flatten() {
-            if let Some(id) = item.get_mut("id").filter(|id| id.is_number()) {
-                *id = id.to_string().into();
-            }
-        }
-    }
-    Ok(feed.to_string())
 }

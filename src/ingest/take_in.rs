@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::albo::keep_act;
 use super::floods::{self, Before, Fate, NewsLimits};
 use super::identity::{self, Keys, Known, Row};
 use super::{ReadItem, Reading, canonical, significant};
 use crate::model::{SourceId, Timestamp};
 use crate::store::{
-    AnswerRow, HoldCause, KeyedItem, NewRevision, PollRow, SourceRow, StoreError, Tx,
+    HoldCause, KeyedItem, LastAnswerRow, NewRevision, PollRow, SourceRow, StoreError, Tx,
 };
 
 /// The most known items that are compared with one answer, beside those that share an id, or a
@@ -104,6 +105,7 @@ pub async fn take_in(
 struct Arrival<'a> {
     /// Its place in the answer.
     place: usize,
+    item: &'a ReadItem,
     row: &'a Row,
     text: &'a NewRevision,
 }
@@ -139,7 +141,7 @@ async fn take_items_in(
     let mut there = BTreeSet::new();
     let mut new = Vec::new();
     for ((row, place), found) in rows.iter().zip(places).zip(found) {
-        let arrival = Arrival { place, row, text: &texts[place] };
+        let arrival = Arrival { place, item: &reading.items[place], row, text: &texts[place] };
         match found.map(|index| &known.0[index]) {
             Some(held) => {
                 there.insert(held.id);
@@ -157,7 +159,7 @@ async fn take_items_in(
     };
     there.extend(take_new_in(tx, source, &new, before, now, taken).await?);
     let dates = texts.iter().filter_map(|text| text.published_at);
-    let answer = AnswerRow {
+    let answer = LastAnswerRow {
         digest,
         lately: lately_there(&lately, &there, now),
         newest_published_at: dates.chain(newest).max(),
@@ -226,7 +228,8 @@ async fn take_known_in(
     now: Timestamp,
     taken: &mut TakenIn,
 ) -> Result<(), StoreError> {
-    let Arrival { row, text, .. } = arrival;
+    let Arrival { item, row, text, .. } = arrival;
+    keep_act(tx, held.id, held.act, item).await?;
     let keys: Vec<&str> = row.keys.all().collect();
     if keys.iter().any(|key| !held.keys.contains(*key)) {
         let others = held.keys.iter().filter(|key| !keys.contains(&key.as_str())).count();
@@ -238,9 +241,9 @@ async fn take_known_in(
         let returned = was_said(tx, held, &digest).await?;
         let revision = held.revision + 1;
         tx.revise_item(held.id, revision, &digest, text, now).await?;
-        let item = NewItem { id: held.id, text: (*text).clone() };
-        let before = before.unwrap_or_else(|| item.text.clone());
-        taken.revised.push(Revised { item, revision, before, returned });
+        let revised = NewItem { id: held.id, text: (*text).clone() };
+        let before = before.unwrap_or_else(|| revised.text.clone());
+        taken.revised.push(Revised { item: revised, revision, before, returned });
     } else if let Some(link) = &text.link
         && row.link != held.link.as_deref().map(canonical::link)
     {
@@ -274,7 +277,7 @@ async fn take_new_in(
     let dates: Vec<Option<Timestamp>> = new.iter().map(|new| new.text.published_at).collect();
     let fates = floods::fates(limits, before, &dates, now);
     let mut ids = Vec::with_capacity(new.len());
-    for (Arrival { place, row, text }, fate) in new.iter().zip(fates) {
+    for (Arrival { place, item, row, text }, fate) in new.iter().zip(fates) {
         let keys: Vec<&str> = row.keys.all().collect();
         let own = [now.0.to_string(), place.to_string(), keys.join(" ")];
         let identity = significant::hash(&own.each_ref().map(String::as_str));
@@ -282,6 +285,7 @@ async fn take_new_in(
         let baseline = fate == Fate::Baseline;
         let id = tx.insert_item(&source.id, &identity, &digest, baseline, text, now).await?;
         tx.give_keys(&source.id, id, 0, &keys, now).await?;
+        keep_act(tx, id, None, item).await?;
         ids.push(id);
         let item = NewItem { id, text: (*text).clone() };
         match fate {
@@ -301,7 +305,7 @@ async fn keyed_anew(
     tx: &mut Tx<'_>,
     source: &SourceId,
     now: Timestamp,
-) -> Result<Option<AnswerRow>, StoreError> {
+) -> Result<Option<LastAnswerRow>, StoreError> {
     let (mut after, mut newest, mut lately) = (0, None, Vec::new());
     loop {
         let items = tx.unkeyed_items(source, after, UNKEYED_ITEMS).await?;
@@ -320,7 +324,7 @@ async fn keyed_anew(
     }
     let beyond = lately.len().saturating_sub(LATELY_ITEMS_MAX);
     let lately = lately.split_off(beyond);
-    Ok((after > 0).then(|| AnswerRow {
+    Ok((after > 0).then(|| LastAnswerRow {
         digest: String::new(),
         lately,
         newest_published_at: newest,
@@ -330,7 +334,7 @@ async fn keyed_anew(
 
 /// The items that were there lately, each with the time when it was last seen: those of the last
 /// answer until now, since answers like it leave no mark.
-fn lately(answer: &AnswerRow, now: Timestamp) -> Vec<(i64, i64)> {
+fn lately(answer: &LastAnswerRow, now: Timestamp) -> Vec<(i64, i64)> {
     let seen = |seen: i64| if seen == answer.answered_at.0 { now.0 } else { seen };
     let items = answer.lately.iter().map(|(item, at)| (*item, seen(*at)));
     items.filter(|(_, at)| now.0 - at <= LATELY_SECONDS_MAX).collect()
@@ -357,11 +361,18 @@ fn in_order_of_age(new: &mut [Arrival<'_>]) {
 }
 
 /// A digest of what an answer says, as it says it, but for its dates, which many move each time.
+/// The end of an act's publication counts where it is given.
 fn digest_of(items: &[ReadItem]) -> String {
-    let mut parts: Vec<&str> = Vec::with_capacity(5 * items.len());
-    for ReadItem { id, link, title, summary, content, .. } in items {
+    let given = |item: &ReadItem| {
+        let act = item.act.as_ref().filter(|act| act.publication_end_given)?;
+        act.publication_end.map(|end| end.to_string())
+    };
+    let ends: Vec<String> = items.iter().map(|item| given(item).unwrap_or_default()).collect();
+    let mut parts: Vec<&str> = Vec::with_capacity(6 * items.len());
+    for (ReadItem { id, link, title, summary, content, .. }, end) in items.iter().zip(&ends) {
         let optional = [id, link].map(|text| text.as_deref().unwrap_or_default());
-        parts.extend(optional.into_iter().chain([title, summary, content].map(String::as_str)));
+        let texts = [title, summary, content, end].map(String::as_str);
+        parts.extend(optional.into_iter().chain(texts));
     }
     significant::hash(&parts)
 }
@@ -379,13 +390,14 @@ fn disbelieved(items: &[ReadItem], texts: &[NewRevision]) -> Option<String> {
 }
 
 /// An item's texts, with its dates as far as they can be believed.
-fn revision(item: &ReadItem, now: Timestamp) -> NewRevision {
+pub(super) fn revision(item: &ReadItem, now: Timestamp) -> NewRevision {
     let published = item.published.map(Timestamp::from);
     NewRevision {
         title: item.title.clone(),
         link: item.link.clone(),
         summary: item.summary.clone(),
         content: item.content.clone(),
+        full_text: item.full_text.clone(),
         image_alt: item.image_alt.clone(),
         categories: item.categories.clone(),
         published_at: published.filter(|at| floods::is_believed(*at, now)),

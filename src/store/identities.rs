@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::NaiveDate;
+
 use crate::model::{SourceId, Timestamp};
 
 use super::value::{Row, json, values};
@@ -23,10 +25,14 @@ statements! {
             ORDER BY item_id DESC LIMIT $3"
     };
     KEYED_ITEMS = {
-        sqlite: "SELECT i.id, i.revision, i.digest, i.link, r.title FROM item i
+        sqlite: "SELECT i.id, i.revision, i.digest, i.link, i.publication_end, r.title,
+                CASE WHEN i.act_json IS NULL THEN 0 ELSE 1 END AS is_act
+            FROM item i
             JOIN revision r ON r.item_id = i.id AND r.revision = i.revision
             WHERE i.id IN (SELECT value FROM json_each($1)) ORDER BY i.id",
-        postgres: "SELECT i.id, i.revision, i.digest, i.link, r.title FROM item i
+        postgres: "SELECT i.id, i.revision, i.digest, i.link, i.publication_end, r.title,
+                CASE WHEN i.act_json IS NULL THEN 0 ELSE 1 END AS is_act
+            FROM item i
             JOIN revision r ON r.item_id = i.id AND r.revision = i.revision
             WHERE i.id = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text($1::json)))
             ORDER BY i.id"
@@ -44,10 +50,12 @@ statements! {
         (SELECT key FROM item_key WHERE item_id = $1 ORDER BY needed_at, key LIMIT $2)";
     MOVE_ITEM = "UPDATE item SET link = $2 WHERE id = $1";
     KEEP_DIGEST = "UPDATE item SET digest = $2 WHERE id = $1";
-    UNKEYED_ITEMS = "SELECT i.id, i.identity, r.title, r.link, r.summary, r.content,
+    UNKEYED_ITEMS = "SELECT i.id, i.identity, r.title, r.link, r.summary, r.content, r.full_text,
             r.image_alt_json, r.categories_json, r.published_at, r.updated_at
         FROM item i JOIN revision r ON r.item_id = i.id AND r.revision = i.revision
         WHERE i.source_id = $1 AND i.id > $2 ORDER BY i.id LIMIT $3";
+    DIGESTS_BY_KEY = "SELECT i.digest FROM item_key k JOIN item i ON i.id = k.item_id
+        WHERE k.source_id = $1 AND k.key = $2";
     ITEMS_BY_KEY = "SELECT item_id FROM item_key WHERE key = $1 ORDER BY item_id";
     ANSWER = "SELECT * FROM source_answer WHERE source_id = $1";
     KEEP_ANSWER = "INSERT INTO source_answer
@@ -72,13 +80,22 @@ pub struct KeyedItem {
     pub link: Option<String>,
     /// Its title.
     pub title: String,
+    /// What an albo said of it, where it is an act.
+    pub act: Option<HeldAct>,
     /// By what it has been known.
     pub keys: BTreeSet<String>,
 }
 
+/// An act of an albo that is known.
+#[derive(Clone, Copy, Debug)]
+pub struct HeldAct {
+    /// The last day of its publication.
+    pub publication_end: Option<NaiveDate>,
+}
+
 /// The last answer of a source that had items.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AnswerRow {
+pub struct LastAnswerRow {
     /// A digest of what it said.
     pub digest: String,
     /// The items that lately stood in it, each with the second when it was last seen.
@@ -87,6 +104,13 @@ pub struct AnswerRow {
     pub newest_published_at: Option<Timestamp>,
     /// When it came.
     pub answered_at: Timestamp,
+}
+
+impl HeldAct {
+    fn read(row: &Row) -> Result<Option<Self>, StoreError> {
+        let publication_end = row.word_or_none("publication_end", "day")?;
+        Ok(row.flag("is_act")?.then_some(Self { publication_end }))
+    }
 }
 
 impl Tx<'_> {
@@ -118,6 +142,7 @@ impl Tx<'_> {
                 digest: row.text("digest")?,
                 link: row.text_or_none("link")?,
                 title: row.text("title")?,
+                act: HeldAct::read(row)?,
                 keys: keys.remove(&id).unwrap_or_default(),
             })
         };
@@ -170,6 +195,16 @@ impl Tx<'_> {
         rows.iter().map(read).collect()
     }
 
+    /// The digests of the texts of a source's items that are known by a key.
+    pub async fn digests_by_key(
+        &mut self,
+        source: &SourceId,
+        key: &str,
+    ) -> Result<Vec<String>, StoreError> {
+        let rows = self.rows(DIGESTS_BY_KEY, values![source, key]).await?;
+        rows.iter().map(|row| row.text("digest")).collect()
+    }
+
     /// The items, of all sources, that are known by a key.
     pub async fn items_by_key(&mut self, key: &str) -> Result<Vec<i64>, StoreError> {
         let rows = self.rows(ITEMS_BY_KEY, values![key]).await?;
@@ -177,9 +212,9 @@ impl Tx<'_> {
     }
 
     /// The last answer of a source that had items.
-    pub async fn answer(&mut self, source: &SourceId) -> Result<Option<AnswerRow>, StoreError> {
+    pub async fn answer(&mut self, source: &SourceId) -> Result<Option<LastAnswerRow>, StoreError> {
         let Some(row) = self.row(ANSWER, values![source]).await? else { return Ok(None) };
-        Ok(Some(AnswerRow {
+        Ok(Some(LastAnswerRow {
             digest: row.text("digest")?,
             lately: row.json("lately_json", "list of items")?,
             newest_published_at: row.time_or_none("newest_published_at")?,
@@ -191,9 +226,9 @@ impl Tx<'_> {
     pub async fn keep_answer(
         &mut self,
         source: &SourceId,
-        answer: &AnswerRow,
+        answer: &LastAnswerRow,
     ) -> Result<(), StoreError> {
-        let AnswerRow { digest, lately, newest_published_at, answered_at } = answer;
+        let LastAnswerRow { digest, lately, newest_published_at, answered_at } = answer;
         let values = values![source, digest, json(lately), *newest_published_at, *answered_at];
         self.execute(KEEP_ANSWER, values).await?;
         Ok(())

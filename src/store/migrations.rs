@@ -9,7 +9,7 @@ use sqlx::{Database, Pool, SqlSafeStr};
 use super::StoreError;
 
 /// The steps of an engine.
-pub(super) struct Steps([(i64, &'static str, &'static str); 4]);
+pub(super) struct Steps([(i64, &'static str, &'static str); 5]);
 
 /// In order; a step that has been published is never changed.
 pub(super) static SQLITE: Steps = Steps([
@@ -17,6 +17,7 @@ pub(super) static SQLITE: Steps = Steps([
     (2, "service", include_str!("../../migrations/sqlite/0002_service.sql")),
     (3, "polite", include_str!("../../migrations/sqlite/0003_polite.sql")),
     (4, "identity", include_str!("../../migrations/sqlite/0004_identity.sql")),
+    (5, "reading", include_str!("../../migrations/sqlite/0005_reading.sql")),
 ]);
 /// The same for PostgreSQL.
 pub(super) static POSTGRES: Steps = Steps([
@@ -24,6 +25,7 @@ pub(super) static POSTGRES: Steps = Steps([
     (2, "service", include_str!("../../migrations/postgres/0002_service.sql")),
     (3, "polite", include_str!("../../migrations/postgres/0003_polite.sql")),
     (4, "identity", include_str!("../../migrations/postgres/0004_identity.sql")),
+    (5, "reading", include_str!("../../migrations/postgres/0005_reading.sql")),
 ]);
 
 impl Steps {

@@ -10,6 +10,7 @@
 //! function that reads what it then decides upon holds it first, in the order person, cadence,
 //! edition, subscription, message.
 
+mod acts;
 mod archive;
 mod audience;
 mod bells;
@@ -18,9 +19,9 @@ mod editions;
 mod engine;
 mod error;
 mod followed;
+mod hits;
 mod holds;
 mod identities;
-mod hits;
 mod installation;
 mod limits;
 mod lists;
@@ -53,7 +54,7 @@ pub use editions::{
 pub use engine::{DeliveryLock, Durability, ProcessLock};
 pub use error::StoreError;
 pub use holds::{HeldItem, HoldCause, HoldRow};
-pub use identities::{AnswerRow, KeyedItem};
+pub use identities::{HeldAct, KeyedItem, LastAnswerRow};
 pub use installation::Marks;
 pub use lists::{CadenceRow, Carrying, ListRow};
 pub use messages::{
@@ -125,6 +126,7 @@ pub fn all_statements() -> Vec<(&'static str, Sql)> {
         pins::ALL,
         polls::ALL,
         sign_ups::ALL,
+        acts::ALL,
         sources::ALL,
         stream::ALL,
         trace::ALL,

@@ -1,5 +1,7 @@
 //! Sources, and what was read from them: items and their revisions. Written by `ingest` alone.
 
+use chrono::NaiveDate;
+
 use crate::model::{SourceId, Timestamp};
 
 use super::value::{Row, json, values};
@@ -38,8 +40,8 @@ statements! {
         VALUES ($1, $2, $3, 1, $4, $5, $6) RETURNING id";
     REVISE_ITEM = "UPDATE item SET revision = $2, link = $3, digest = $4 WHERE id = $1";
     INSERT_REVISION = "INSERT INTO revision (item_id, revision, title, link, summary, content,
-            image_alt_json, categories_json, published_at, updated_at, seen_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+            full_text, image_alt_json, categories_json, published_at, updated_at, seen_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     REVISION = "SELECT * FROM revision WHERE item_id = $1 AND revision = $2";
     COUNT_ITEMS = "SELECT count(*) AS n FROM item WHERE source_id = $1";
 }
@@ -101,6 +103,8 @@ pub struct SourceRow {
     pub site_link: Option<String>,
     /// When it asks to be read, as JSON text.
     pub hints_json: Option<String>,
+    /// Which text of its items is the headline, where that was found.
+    pub headline: Option<String>,
 }
 
 /// An item, without its texts.
@@ -124,6 +128,10 @@ pub struct ItemRow {
     pub first_seen_at: Timestamp,
     /// When it was withdrawn.
     pub withdrawn_at: Option<Timestamp>,
+    /// The last day of its publication in an albo, in the site's zone.
+    pub publication_end: Option<NaiveDate>,
+    /// What an albo says of it, as JSON text; none where it is no act.
+    pub act_json: Option<String>,
 }
 
 /// The texts of one revision.
@@ -137,6 +145,8 @@ pub struct NewRevision {
     pub summary: String,
     /// Clean HTML.
     pub content: String,
+    /// Plain text: the summary and what the item's own page says, where that was asked for.
+    pub full_text: Option<String>,
     /// Texts that stand for images.
     pub image_alt: Vec<String>,
     /// The publisher's categories.
@@ -182,6 +192,7 @@ impl SourceRow {
             read_as: row.text_or_none("read_as")?,
             site_link: row.text_or_none("site_link")?,
             hints_json: row.text_or_none("hints_json")?,
+            headline: row.text_or_none("headline")?,
         })
     }
 }
@@ -205,7 +216,22 @@ impl ItemRow {
             baseline: row.flag("baseline")?,
             first_seen_at: row.time("first_seen_at")?,
             withdrawn_at: row.time_or_none("withdrawn_at")?,
+            publication_end: row.word_or_none("publication_end", "day")?,
+            act_json: row.text_or_none("act_json")?,
         })
+    }
+}
+
+impl ItemRow {
+    /// Whether search engines are asked to leave it out, as acts with personal data must be.
+    pub fn noindex(&self) -> bool {
+        self.act_json.is_some()
+    }
+
+    /// Whether it may stand in pages, feeds and search on a day of the site's zone: it is not
+    /// withdrawn, and its publication has not ended before.
+    pub fn is_public_on(&self, day: NaiveDate) -> bool {
+        self.withdrawn_at.is_none() && self.publication_end.is_none_or(|end| day <= end)
     }
 }
 
@@ -216,6 +242,7 @@ impl NewRevision {
             link: row.text_or_none("link")?,
             summary: row.text("summary")?,
             content: row.text("content")?,
+            full_text: row.text_or_none("full_text")?,
             image_alt: row.json("image_alt_json", "list of texts")?,
             categories: row.json("categories_json", "list of texts")?,
             published_at: row.time_or_none("published_at")?,
@@ -348,6 +375,7 @@ impl Tx<'_> {
             revision.link.as_deref(),
             &revision.summary,
             &revision.content,
+            revision.full_text.as_deref(),
             json(&revision.image_alt),
             json(&revision.categories),
             revision.published_at,

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::NaiveDate;
+
 use crate::model::{SourceId, Timestamp};
 
 use super::value::{Row, values};
@@ -15,8 +17,9 @@ statements! {
     INSERT_ENTRY = "INSERT INTO entry (item_id, revision, reason, source_id, position, placed_at)
         VALUES ($1, $2, $3, $4, $5, $6)";
     WINDOW = "SELECT e.position, e.item_id, e.revision, e.reason, e.source_id, e.placed_at,
-            i.withdrawn_at, r.title, r.link, r.summary, '' AS content, r.image_alt_json,
-            r.categories_json, r.published_at, r.updated_at, m.classification_json
+            i.withdrawn_at, i.publication_end, r.title, r.link, r.summary, '' AS content,
+            r.full_text, r.image_alt_json, r.categories_json, r.published_at, r.updated_at,
+            m.classification_json
         FROM entry e
         JOIN item i ON i.id = e.item_id
         JOIN revision r ON r.item_id = e.item_id AND r.revision = e.revision
@@ -97,6 +100,8 @@ pub struct EntryRow {
     pub placed_at: Timestamp,
     /// When the item was withdrawn.
     pub withdrawn_at: Option<Timestamp>,
+    /// The last day of the item's publication in an albo.
+    pub publication_end: Option<NaiveDate>,
     /// The texts, with an empty `content`: no mail shows it, and windows are long.
     pub text: NewRevision,
     /// The match, as JSON text; none where this rule set has not seen the revision.
@@ -223,6 +228,7 @@ impl EntryRow {
             source_id: row.word("source_id", "source id")?,
             placed_at: row.time("placed_at")?,
             withdrawn_at: row.time_or_none("withdrawn_at")?,
+            publication_end: row.word_or_none("publication_end", "day")?,
             text: NewRevision::read(row)?,
             classification_json: row.text_or_none("classification_json")?,
         })

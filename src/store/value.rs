@@ -134,6 +134,16 @@ impl Row {
         text.parse().map_err(|_| StoreError::Unreadable { what, text })
     }
 
+    /// The same, where there may be none.
+    pub(super) fn word_or_none<T: FromStr>(
+        &self,
+        column: &str,
+        what: &'static str,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(text) = self.text_or_none(column)? else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| StoreError::Unreadable { what, text })
+    }
+
     /// JSON text.
     pub(super) fn json<T: DeserializeOwned>(
         &self,

@@ -234,7 +234,7 @@ fn entities_that_only_html_knows_and_lone_signs_are_mended() {
     let item = &feed.items[0];
     assert_eq!(item.title, "Città € 5 ’ok’ A&B &pippo; 1 < 2");
     assert_eq!(item.link.as_deref(), Some("https://www.comune.example/?a=1&b=2"));
-    assert_eq!(feed.warnings, ["3 signs & that begin no entity were mended"]);
+    assert_eq!(feed.warnings, ["line 1: 3 signs & that begin no entity were mended"]);
 }
 
 #[test]
@@ -358,17 +358,16 @@ fn a_file_of_a_feed_may_link_beside_itself() {
     assert_eq!(reading.items[0].link.as_deref(), Some("file:///srv/news/a.html"));
 }
 
-/// Where they are at hand: the share of a set of published cases that must be got right.
+/// Where they are at hand.
 #[test]
-fn of_the_published_cases_of_a_feed_readers_tests_no_fewer_than_ninety_five_in_a_hundred_hold() {
+fn of_the_published_cases_of_a_feed_readers_tests_all_hold() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/feeds");
     let Ok(rows) = std::fs::read_to_string(folder.join("expected.jsonl")) else { return };
     let rows: Vec<serde_json::Value> =
         rows.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let failed: Vec<_> = rows.iter().filter(|row| !holds(&folder, row)).collect();
-    let share = 100 * (rows.len() - failed.len()) / rows.len();
     let names: Vec<_> = failed.iter().map(|row| (&row["file"], &row["path"])).collect();
-    assert!(share >= 95, "{share} in a hundred: {names:#?}");
+    assert!(names.is_empty(), "{} of {}: {names:#?}", names.len(), rows.len());
 }
 
 fn holds(folder: &Path, row: &serde_json::Value) -> bool {
@@ -398,6 +397,7 @@ fn holds(folder: &Path, row: &serde_json::Value) -> bool {
     };
     let when = || seconds(parse_date(&expected, chrono_tz::UTC, now()));
     let words = |html: &str| clean::line(&clean::text_of(html), usize::MAX);
+    let is_content = row["path"] == "entries[0].content[0].value";
     let found = match row["path"].as_str().unwrap() {
         "feed.title" => reading.title,
         "feed.link" => reading.link,
@@ -411,7 +411,9 @@ fn holds(folder: &Path, row: &serde_json::Value) -> bool {
     };
     let found = found.unwrap_or_default();
     let folded = clean::line(&expected, usize::MAX);
-    found == folded || found == words(&expected) || words(&found) == words(&expected)
+    // Content is HTML, whatever it was: signs of a plain text stand in it escaped.
+    let same_text = is_content && words(&found) == folded;
+    found == folded || found == words(&expected) || words(&found) == words(&expected) || same_text
 }
 
 proptest! {

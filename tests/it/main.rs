@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps nothing has failed")]
 
 mod acceptance;
+mod albo;
 mod chaos;
 mod commands;
 mod composing;
@@ -14,6 +15,8 @@ mod demo;
 mod demo_servers;
 mod explaining;
 mod feeds;
+mod feeds_hostile;
+mod feeds_mended;
 mod fetching;
 mod histories;
 mod identity;
@@ -25,6 +28,8 @@ mod naive;
 mod notices;
 mod opml;
 mod pages;
+mod pages_found;
+mod pages_full_text;
 mod places;
 mod politeness;
 mod program;

@@ -21,6 +21,8 @@ pub struct Entry {
     /// The words that somebody may follow and that stand in it.
     pub words: Vec<String>,
     pub deadline: Option<NaiveDate>,
+    /// The last day of its publication in an albo.
+    pub publication_end: Option<NaiveDate>,
     pub placed_at: Timestamp,
     /// The lists that carried its source when it was placed.
     pub carried_by: BTreeSet<ListId>,
@@ -346,6 +348,7 @@ impl Naive {
             && entry.carried_by.contains(&card.list)
             && !self.withdrawn.contains(&entry.item)
             && entry.deadline.is_none_or(|deadline| deadline >= today)
+            && entry.publication_end.is_none_or(|end| end >= today)
     }
 
     /// The edition is planned. Gives the cards that it should have decided and did not.

@@ -133,7 +133,13 @@ pub(super) fn month_first(at: Cursor<'_>) -> Option<Date<'_>> {
 /// `2022-11-22`, `22/11/2022`, `22.11.22`, `22-11-26`: the longer number is the year, else the
 /// last.
 pub(super) fn numbers(at: Cursor<'_>) -> Option<Date<'_>> {
-    let (_, digits, _) = at.number()?;
+    let (value, digits, after) = at.number()?;
+    if digits == 8 {
+        // `20221122`, ISO 8601 in its basic form.
+        let year = i32::try_from(value / 10_000).ok()?;
+        let known = YEARS.contains(&(value / 10_000));
+        return known.then_some((value % 100, value / 100 % 100, Some(year), after));
+    }
     let (first, rest) = if digits == 4 {
         let (year, rest) = at.year()?;
         (year.unsigned_abs(), rest)
@@ -156,11 +162,19 @@ pub(super) type Time<'t> = (NaiveTime, Option<FixedOffset>, Cursor<'t>);
 /// What may follow a date: `T10:30:00+01:00`, `, ore 12.30`, `10:30 CET`.
 pub(super) fn time(at: Cursor<'_>) -> Option<Time<'_>> {
     let at = at.skip_signs(&[',', '-', '–', '|', '(']);
-    let named = at.skip_words(&["t", "ore", "h", "alle", "dalle", "at", "delle"]);
+    let named = at.skip_words(&["t", "ore", "ora", "h", "alle", "dalle", "at", "delle", "um"]);
+    if let Some((value, 6, rest)) = named.number() {
+        // `T103000`.
+        let time = NaiveTime::from_hms_opt(value / 10_000, value / 100 % 100, value % 100)?;
+        return Some(match offset(rest) {
+            Some((offset, rest)) => (time, Some(offset), rest),
+            None => (time, None, rest),
+        });
+    }
     let named = named.skip_signs(&['.', ':']);
     let (hour, rest) = named.short()?;
     // `22.11.22 12.30` may be anything; with `ore` before it, the point is one of time.
-    let points: &[char] = if named.at > at.at { &[':', '.'] } else { &[':'] };
+    let points: &[char] = if named.at > at.at { &[':', '.', ','] } else { &[':'] };
     let (minute, rest) = match rest.sign(points).and_then(|(_, rest)| rest.short()) {
         Some(minute) => minute,
         None if named.at > at.at => (0, rest),
@@ -211,6 +225,8 @@ fn offset(at: Cursor<'_>) -> Option<(FixedOffset, Cursor<'_>)> {
     let (value, digits, rest) = rest.number()?;
     let (hours, minutes, rest) = match digits {
         4 => (value / 100, value % 100, rest),
+        // `+000` stands in the example of a convention (AlboPOP) and so in feeds.
+        3 if value == 0 => (0, 0, rest),
         2 => {
             let colon = rest.sign(&[':']).and_then(|(_, rest)| rest.short());
             let (minutes, rest) = colon.unwrap_or((0, rest));
@@ -227,40 +243,44 @@ fn offset(at: Cursor<'_>) -> Option<(FixedOffset, Cursor<'_>)> {
     Some((FixedOffset::east_opt(seconds)?, rest))
 }
 
-const MONTHS: [(&str, &str); 12] = [
-    ("gennaio", "january"),
-    ("febbraio", "february"),
-    ("marzo", "march"),
-    ("aprile", "april"),
-    ("maggio", "may"),
-    ("giugno", "june"),
-    ("luglio", "july"),
-    ("agosto", "august"),
-    ("settembre", "september"),
-    ("ottobre", "october"),
-    ("novembre", "november"),
-    ("dicembre", "december"),
+/// In Italian and English, and in German and French, which Bolzano and Aosta write besides.
+const MONTHS: [[&str; 4]; 12] = [
+    ["gennaio", "january", "januar", "janvier"],
+    ["febbraio", "february", "februar", "février"],
+    ["marzo", "march", "märz", "mars"],
+    ["aprile", "april", "april", "avril"],
+    ["maggio", "may", "mai", "mai"],
+    ["giugno", "june", "juni", "juin"],
+    ["luglio", "july", "juli", "juillet"],
+    ["agosto", "august", "august", "août"],
+    ["settembre", "september", "september", "septembre"],
+    ["ottobre", "october", "oktober", "octobre"],
+    ["novembre", "november", "november", "novembre"],
+    ["dicembre", "december", "dezember", "décembre"],
 ];
 
-/// The month that a lower-case word names in Italian or English, in full or by three letters.
+/// The month that a lower-case word names, in full or by three letters.
 fn month(word: &str) -> Option<u32> {
     if word.chars().count() < 3 {
         return None;
     }
-    let names = |(it, en): &(&str, &str)| it.starts_with(word) || en.starts_with(word);
+    let names = |names: &[&str; 4]| names.iter().any(|name| name.starts_with(word));
     MONTHS.iter().position(names).and_then(|at| u32::try_from(at + 1).ok())
 }
 
-/// The weekday that a lower-case word names in Italian or English, in full or by three letters.
+/// The weekday that a lower-case word names, in full or by three letters; German and French ones
+/// in full.
 pub(super) fn weekday(word: &str) -> Option<Weekday> {
     let day = match word.trim_end_matches(['ì', 'i']) {
-        "lun" | "luned" | "mon" | "monday" => Weekday::Mon,
-        "mar" | "marted" | "tue" | "tues" | "tuesday" => Weekday::Tue,
-        "mer" | "mercoled" | "wed" | "wednesday" => Weekday::Wed,
-        "gio" | "gioved" | "thu" | "thur" | "thurs" | "thursday" => Weekday::Thu,
-        "ven" | "venerd" | "fri" | "friday" => Weekday::Fri,
-        "sab" | "sabato" | "sat" | "saturday" => Weekday::Sat,
-        "dom" | "domenica" | "sun" | "sunday" => Weekday::Sun,
+        "lun" | "luned" | "mon" | "monday" | "montag" | "lund" => Weekday::Mon,
+        "mar" | "marted" | "tue" | "tues" | "tuesday" | "dienstag" | "mard" => Weekday::Tue,
+        "mer" | "mercoled" | "wed" | "wednesday" | "mittwoch" | "mercred" => Weekday::Wed,
+        "gio" | "gioved" | "thu" | "thur" | "thurs" | "thursday" | "donnerstag" | "jeud" => {
+            Weekday::Thu
+        }
+        "ven" | "venerd" | "fri" | "friday" | "freitag" | "vendred" => Weekday::Fri,
+        "sab" | "sabato" | "sat" | "saturday" | "samstag" | "samed" => Weekday::Sat,
+        "dom" | "domenica" | "sun" | "sunday" | "sonntag" | "dimanche" => Weekday::Sun,
         _ => return None,
     };
     Some(day)

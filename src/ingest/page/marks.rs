@@ -97,6 +97,9 @@ fn begins_with_label(text: &str) -> bool {
     lower.starts_with("pubblicat")
         || lower.starts_with("pubblicazione")
         || lower.starts_with("inserit")
+        || lower.starts_with("inviat")
+        || lower.starts_with("creat")
+        || lower.starts_with("scritt")
 }
 
 /// Whether a part has what an item has, and is more than its date.
@@ -116,7 +119,14 @@ fn says_date(node: &DocumentNode<'_>) -> bool {
         || words.any(|word| {
             matches!(
                 word.as_str(),
-                "data" | "date" | "datepublished" | "published" | "pubdate" | "created" | "time"
+                "data"
+                    | "date"
+                    | "datepublished"
+                    | "published"
+                    | "pubdate"
+                    | "created"
+                    | "submitted"
+                    | "time"
             )
         })
 }

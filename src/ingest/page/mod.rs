@@ -1,8 +1,10 @@
 //! News pages: the blocks of a list, by CSS selectors or by looking for what repeats.
 
+mod article;
 mod blocks;
 mod marks;
 mod parts;
+mod suggest;
 
 use std::ops::Range;
 
@@ -14,8 +16,10 @@ use url::Url;
 use super::clean::{self, Cleaner};
 use super::html::{Document, measure};
 use super::read::{ITEMS_MAX, ReadError, Warnings};
-use super::{PageSelectors, ReadItem, Reading, ReadingKind};
+use super::{PageSelectors, ReadItem, Reading, ReadingKind, alternate};
 use crate::model::Timestamp;
+
+pub(super) use article::article;
 
 /// What looks at a page: the selectors that are configured, and the day it is looked at.
 struct Eyes {
@@ -98,8 +102,12 @@ pub(super) fn read_page(
         }
         _ => blocks::repeated(&document, &eyes),
     };
+    let feeds = alternate::feeds(&html, &base);
     if found.is_empty() {
-        return Err(ReadError::NoList);
+        return Err(match feeds.into_iter().next() {
+            Some(feed) => ReadError::NoListButFeed(feed),
+            None => ReadError::NoList,
+        });
     }
     if found.len() > ITEMS_MAX {
         let left_out = found.len() - ITEMS_MAX;
@@ -118,7 +126,26 @@ pub(super) fn read_page(
     }
     let title = page_title(&html);
     let link = Some(String::from(base));
-    Ok(Reading { kind: ReadingKind::Page, title, link, items, warnings: Vec::new() })
+    Ok(Reading { kind: ReadingKind::Page, title, link, items, feeds, ..Reading::default() })
+}
+
+/// The feeds that a page names.
+pub(super) fn feeds(text: &str, base: &Url) -> Vec<String> {
+    if measure(text).is_err() {
+        return Vec::new();
+    }
+    let html = Html::parse_document(text);
+    alternate::feeds(&html, &own_base(&html, base))
+}
+
+/// The selectors that find on a page what is found on it without any.
+pub(super) fn find_selectors(text: &str, zone: Tz, now: Timestamp) -> Option<PageSelectors> {
+    measure(text).ok()?;
+    let eyes = Eyes::new(&PageSelectors::default(), zone, now).ok()?;
+    let html = Html::parse_document(text);
+    let document = Document::of(&html);
+    let found = blocks::repeated(&document, &eyes);
+    suggest::selectors(&document, &found, &eyes)
 }
 
 fn item(
@@ -134,6 +161,7 @@ fn item(
     left_out.push(parts::title_with_link(document, &found.block, &found.title));
     left_out.extend(found.date.as_ref().map(|(part, _)| part.clone()));
     left_out.extend(parts::calls_to_read(document, &found.block));
+    left_out.extend(parts::counters(document, &found.block));
     let bodies = match &eyes.body {
         Some(body) => selected(document, found.block.clone(), body)
             .into_iter()
@@ -154,6 +182,7 @@ fn item(
         content: cleaned.html,
         image_alt: clean::image_texts(document, found.block.clone()),
         categories,
+        ..ReadItem::default()
     }
 }
 

@@ -117,6 +117,39 @@ fn link_around(document: &Document<'_>, block: &Range<usize>, title: &Title) -> 
     around.take_while(|at| *at >= block.start).find(|at| document.nodes[*at].name() == "a")
 }
 
+/// The parts of a block that count its readers (`Visite: 41`), which change with every poll, and
+/// the heading of such a list (`Dettagli`): no news.
+pub(super) fn counters(document: &Document<'_>, block: &Range<usize>) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    for at in block.clone() {
+        let beyond = found.last().map_or(0, |part| part.end);
+        let small =
+            matches!(document.nodes[at].name(), "td" | "dt" | "dd" | "li" | "p" | "div" | "span");
+        let part = document.part(at);
+        if at < beyond || !small || at == block.start {
+            continue;
+        }
+        if is_counter(&document.text(part.clone(), CALL_CHARS_MAX + 1)) {
+            found.push(part);
+        }
+    }
+    found
+}
+
+fn is_counter(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    if matches!(lower.as_str(), "dettagli" | "details") {
+        return true;
+    }
+    let rest = ["visite", "visualizzazioni", "hits", "letture", "accessi", "letto"]
+        .iter()
+        .find_map(|word| lower.strip_prefix(word));
+    rest.is_some_and(|rest| {
+        let rest = rest.trim().trim_start_matches(':').trim_end_matches("volte").trim();
+        !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+    })
+}
+
 /// The links of a block that only call to read on.
 pub(super) fn calls_to_read(document: &Document<'_>, block: &Range<usize>) -> Vec<Range<usize>> {
     let links = block.clone().filter(|at| document.nodes[*at].name() == "a");

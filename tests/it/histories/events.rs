@@ -34,6 +34,7 @@ pub enum Event {
         places: Vec<usize>,
         words: Vec<usize>,
         days_left: Option<u64>,
+        days_published: Option<u64>,
         /// A correction of one of the items so far.
         corrects: Option<usize>,
     },
@@ -192,6 +193,7 @@ impl Chance {
             places: self.numbers(PLACES.len(), 3),
             words: self.numbers(WORDS.len(), 4),
             days_left: self.random.one_in(4).then(|| self.random.below(4) as u64),
+            days_published: self.random.one_in(6).then(|| self.random.below(5) as u64),
             corrects: self.random.one_in(4).then(|| self.random.below(8)),
         }
     }

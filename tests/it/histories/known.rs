@@ -19,6 +19,7 @@ fn publish(source: usize, topics: &[usize], places: &[usize], words: &[usize]) -
         places: places.to_vec(),
         words: words.to_vec(),
         days_left: None,
+        days_published: None,
         corrects: None,
     }
 }

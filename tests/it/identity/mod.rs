@@ -8,7 +8,7 @@ mod upgrading;
 mod worth_telling;
 
 use banditore::ingest::{
-    ReadItem, Reading, ReadingKind, TakenIn, Validators, keep_source, take_in,
+    ReadItem, Reading, TakenIn, Validators, keep_source, take_in,
 };
 use banditore::model::{SourceId, Timestamp};
 use banditore::telling;
@@ -47,11 +47,9 @@ impl Site {
     pub async fn poll_after(&mut self, seconds: i64, items: &[ReadItem]) -> TakenIn {
         self.now = self.now.plus(seconds);
         let reading = Reading {
-            kind: ReadingKind::Rss,
-            title: None,
             link: Some("https://www.example.org/avvisi".to_owned()),
             items: items.to_vec(),
-            warnings: Vec::new(),
+            ..Reading::default()
         };
         let now = self.now;
         let mut tx = self.ground.store.write().await.unwrap();

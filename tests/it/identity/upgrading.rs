@@ -15,6 +15,7 @@ async fn items_of_a_former_version_are_known_again() {
             link: item.link.clone(),
             summary: item.summary.clone(),
             content: String::new(),
+            full_text: None,
             image_alt: Vec::new(),
             categories: Vec::new(),
             published_at: None,

@@ -119,6 +119,7 @@ pub fn revision(title: &str) -> NewRevision {
         link: None,
         summary: String::new(),
         content: String::new(),
+        full_text: None,
         image_alt: Vec::new(),
         categories: Vec::new(),
         published_at: None,

@@ -78,6 +78,8 @@ const UNTRACED: &[(&str, &[&str])] = &[
             "RELEASE_SOURCES",
             "INSERT_ITEM",
             "REVISE_ITEM",
+            "SET_ACT",
+            "SET_HEADLINE",
             "INSERT_REVISION",
             "ADVANCE_HEAD",
             "INSERT_ENTRY",

@@ -8,7 +8,7 @@ use banditore::editions::{self, Planner, Planning, Step};
 use banditore::model::{CadenceId, Language, ListId, SourceId, Timestamp};
 use banditore::store::{EntryReason, MessageState, StoredSubscription};
 use banditore::topics::{Classification, PlaceMatch, TopicMatch, phrase_key};
-use chrono::{Days, Weekday};
+use chrono::{Days, NaiveDate, Weekday};
 
 use super::events::{CADENCES, Event, History, LISTS, PLACES, SOURCES, TOPICS, WORDS, Wish};
 use crate::naive::{Cadence, Entry, Message, Naive, Rhythm, State};
@@ -114,6 +114,25 @@ fn rhythm(cadence: &str, hour: u32) -> (Rhythm, String) {
     }
 }
 
+fn classification(
+    topics: &[usize],
+    places: &[usize],
+    deadline: Option<NaiveDate>,
+) -> Classification {
+    Classification {
+        topics: topics
+            .iter()
+            .map(|topic| TopicMatch { id: id(TOPICS[*topic]), score: 1.0, evidence: vec![] })
+            .collect(),
+        places: places
+            .iter()
+            .map(|place| PlaceMatch { id: id(PLACES[*place]), evidence: vec![] })
+            .collect(),
+        deadline,
+        ..Classification::default()
+    }
+}
+
 impl<'a> World<'a> {
     /// Two lists, the second with approval, each with three cadences; and three sources.
     async fn found(&mut self) -> Result<(), banditore::store::StoreError> {
@@ -189,24 +208,23 @@ impl<'a> World<'a> {
     }
 
     async fn publish(&mut self, event: &Event) -> Differs {
-        let Event::Publish { source: from, topics, places, words, days_left, corrects } = event
+        let Event::Publish {
+            source: from,
+            topics,
+            places,
+            words,
+            days_left,
+            days_published,
+            corrects,
+        } = event
         else {
             return Ok(());
         };
         let words: Vec<String> = words.iter().map(|word| WORDS[*word].to_owned()).collect();
         let deadline = days_left.map(|days| self.naive.day(self.now) + Days::new(days));
-        let found = Classification {
-            topics: topics
-                .iter()
-                .map(|topic| TopicMatch { id: id(TOPICS[*topic]), score: 1.0, evidence: vec![] })
-                .collect(),
-            places: places
-                .iter()
-                .map(|place| PlaceMatch { id: id(PLACES[*place]), evidence: vec![] })
-                .collect(),
-            deadline,
-            ..Classification::default()
-        };
+        let mut publication_end =
+            days_published.map(|days| self.naive.day(self.now) + Days::new(days));
+        let found = classification(topics, places, deadline);
         let corrected = corrects.filter(|_| !self.items.is_empty());
         let corrected = corrected.map(|nth| nth % self.items.len());
         let mut tx = self.ground.store.write().await.map_err(said)?;
@@ -216,13 +234,20 @@ impl<'a> World<'a> {
                 let (item, _, revision) = &mut self.items[index];
                 *revision += 1;
                 tx.revise_item(*item, *revision, "", &text, self.now).await.map_err(said)?;
+                // The end of its publication is the item's, and stays.
+                let first = self.naive.entries.iter().find(|entry| entry.item == *item);
+                publication_end = first.and_then(|entry| entry.publication_end);
                 (index, EntryReason::Correction)
             }
             None => {
                 let identity = self.items.len().to_string();
                 let source = source(*from);
                 let item = tx.insert_item(&source, &identity, "", false, &text, self.now).await;
-                self.items.push((item.map_err(said)?, source, 1));
+                let item = item.map_err(said)?;
+                if publication_end.is_some() {
+                    tx.set_act(item, publication_end, "{}").await.map_err(said)?;
+                }
+                self.items.push((item, source, 1));
                 (self.items.len() - 1, EntryReason::New)
             }
         };
@@ -241,6 +266,7 @@ impl<'a> World<'a> {
             places: found.places.into_iter().map(|place| place.id).collect(),
             words,
             deadline,
+            publication_end,
             placed_at: self.now,
             carried_by: Default::default(),
         });

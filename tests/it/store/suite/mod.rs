@@ -90,6 +90,7 @@ fn fresh_source() -> SourceRow {
         read_as: None,
         site_link: None,
         hints_json: None,
+        headline: None,
     }
 }
 
@@ -165,6 +166,7 @@ fn text(title: &str) -> NewRevision {
         link: Some(format!("https://example.org/{title}")),
         summary: "Testo".into(),
         content: "<p>Testo</p>".into(),
+        full_text: None,
         image_alt: vec!["Una foto".into()],
         categories: vec!["Avvisi".into(), "Scuola".into()],
         published_at: Some(t(20)),
@@ -186,6 +188,8 @@ async fn items(store: &Store) {
         baseline: true,
         first_seen_at: t(22),
         withdrawn_at: None,
+        publication_end: None,
+        act_json: None,
     };
     is(tx.item(item).await.unwrap().unwrap(), expected.clone());
     tx.revise_item(item, 2, "d2", &text("b"), t(23)).await.unwrap();
