@@ -12,8 +12,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{ConfigError, SourceSettings};
-use crate::delivery::smtp::{InvalidRelay, Relay, StageLimits};
-use crate::delivery::{Delivered, Delivery, DeliveryError, Run, Totals, Until};
+use crate::delivery::smtp::{InvalidRelay, StageLimits};
+use crate::delivery::{
+    Delivered, Delivery, DeliveryError, DomainLimits, Relays, Run, Totals, Until,
+};
 use crate::editions::PlanError;
 use crate::ingest::{
     Answer, CLAIM_SECONDS, FeedHints, FetchError, FetchRequest, Fetched, Fetcher, Notice,
@@ -409,18 +411,25 @@ pub async fn deliver(
 /// # Errors
 /// Where the relay's settings cannot be used.
 pub fn delivery(installation: &Installation) -> Result<Delivery, RoundError> {
-    let smtp = installation.config.require_smtp()?;
+    let config = &installation.config;
+    let smtp = config.require_smtp()?;
     let host = host_name(installation);
-    let relay = Relay::new(smtp, host, StageLimits::default())?;
+    let limits = StageLimits::default();
     Ok(Delivery {
         store: installation.store.clone(),
         keys: installation.keys.clone(),
-        zone: installation.config.site.timezone,
+        zone: config.site.timezone,
         clock: installation.clock.clone(),
-        relay: Arc::new(relay),
+        relays: Arc::new(Relays::new(smtp, &host, limits)?),
+        signer: Arc::new(config.signer()?),
+        bounce_address: config.delivery.bounce_address.clone(),
+        domains: DomainLimits {
+            at_once: config.delivery.domain_connections,
+            per_minute: config.delivery.domain_messages_per_minute,
+        },
         connections: smtp.connections,
         messages_per_second: smtp.messages_per_second,
-        lease_seconds: installation.config.delivery.lease_seconds,
+        lease_seconds: config.delivery.lease_seconds,
     })
 }
 

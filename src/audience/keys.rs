@@ -10,6 +10,8 @@ use crate::model::Timestamp;
 
 /// Octets of a token's MAC: 128 bits, so that guessing is hopeless at any rate.
 const TOKEN_MAC_OCTETS: usize = 16;
+/// Octets of the MAC in an address for bounces: 80 bits, so that the local part stays short.
+const BOUNCE_MAC_OCTETS: usize = 10;
 /// Octets of an id in a token.
 const ID_OCTETS: usize = 8;
 
@@ -93,6 +95,34 @@ impl Keys {
         let (id, expires) = named.split_first_chunk::<ID_OCTETS>()?;
         let expires = expires.first_chunk::<ID_OCTETS>()?;
         Some((i64::from_be_bytes(*id), Timestamp(i64::from_be_bytes(*expires))))
+    }
+
+    /// The address that bounces of a message go to (VERP): `bounces+TAG@example.it`. The tag is
+    /// small letters and digits, since some servers change the case, and tells outsiders nothing
+    /// that they could use.
+    pub fn bounce_address(&self, bounces: &EmailAddress, message: i64) -> String {
+        let (local, domain) = (bounces.local_part(), bounces.domain());
+        format!("{local}+{}@{domain}", self.bounce_tag(message))
+    }
+
+    fn bounce_tag(&self, message: i64) -> String {
+        let named = message.to_be_bytes();
+        let octets = [&named[..], &self.mac("bounce", &named)[..BOUNCE_MAC_OCTETS]].concat();
+        BASE32_NOPAD.encode(&octets).to_ascii_lowercase()
+    }
+
+    /// The message that an address names to which a bounce came; none for one that was not made
+    /// here.
+    pub fn read_bounce_address(&self, bounces: &EmailAddress, address: &str) -> Option<i64> {
+        let (local, domain) = address.rsplit_once('@')?;
+        let (ours, tag) = local.rsplit_once('+')?;
+        let same = ours.eq_ignore_ascii_case(bounces.local_part())
+            && domain.eq_ignore_ascii_case(bounces.domain());
+        let octets = BASE32_NOPAD.decode(tag.to_ascii_uppercase().as_bytes()).ok()?;
+        let message = i64::from_be_bytes(*octets.first_chunk::<ID_OCTETS>()?);
+        let expected = self.mac("compare", self.bounce_tag(message).as_bytes());
+        let given = self.mac("compare", tag.to_ascii_lowercase().as_bytes());
+        (same && expected == given).then_some(message)
     }
 
     /// What a form carries so that it is known when it was given out.

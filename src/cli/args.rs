@@ -6,10 +6,13 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use clap::{Parser, Subcommand};
 
+use super::dkim::Dkim;
 use super::items::Items;
 use super::said::Said;
 pub use super::source_args::{Added, Source};
+use crate::audience::EmailAddress;
 use crate::daemon::Part;
+use crate::delivery::{DRY_RUN_MESSAGES_DEFAULT, DRY_RUN_MESSAGES_MAX};
 use crate::model::{CadenceId, ListId, SourceId, Timestamp};
 use crate::store::MessageState;
 
@@ -58,6 +61,9 @@ pub enum Command {
     Digest(Digest),
     /// Deliver the messages that are due
     Deliver(Deliver),
+    /// Make the keys that sign mail, and their DNS records
+    #[command(subcommand)]
+    Dkim(Dkim),
     /// Say why somebody was told an item, or was not
     Explain(Explain),
     /// Add up the ledger: fails where a message is missing or too many
@@ -298,6 +304,16 @@ pub struct Deliver {
     /// Wait for leases and retries, and end when nothing is on its way any more
     #[arg(long)]
     pub until_empty: bool,
+    /// Dry run: write the mails that are due into a new or empty folder, and send nothing
+    #[arg(long, value_name = "DIR", conflicts_with = "until_empty")]
+    pub to_folder: Option<PathBuf>,
+    /// Dry run: send the mails that are due to this address, with a banner, and to nobody else
+    #[arg(long, value_name = "EMAIL", conflicts_with_all = ["until_empty", "to_folder"])]
+    pub redirect_to: Option<EmailAddress>,
+    /// The most mails of a dry run
+    #[arg(long, value_name = "N", default_value_t = DRY_RUN_MESSAGES_DEFAULT,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(DRY_RUN_MESSAGES_MAX)))]
+    pub limit: u32,
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,

@@ -8,8 +8,10 @@ use serde::Serialize;
 use super::error::{FAILED, USAGE};
 use super::output::{print, print_error, print_json};
 use super::{CliError, Context, args};
-use crate::audience::Keys;
+use crate::audience::{EmailAddress, Keys};
 use crate::config::Config;
+use crate::delivery::dkim::Signer;
+use crate::delivery::dns::{Asked, DnsFinding, Names, Standing, look};
 use crate::delivery::smtp::{Relay, StageLimits};
 use crate::installation::{OpenError, load_rules};
 use crate::rendering::Templates;
@@ -59,6 +61,14 @@ pub async fn run(context: &Context, args: &args::Check) -> Result<ExitCode, CliE
             checks.push(Finding::of("topics and places", rules(&config)));
             checks.push(Finding::of("templates", templates()));
             checks.push(Finding::of("database", database(&config).await));
+            match config.signer() {
+                Err(error) => checks.push(Finding::bad("DKIM keys", error.into())),
+                Ok(signer) if args.offline => checks.extend(keys(&signer)),
+                Ok(signer) => {
+                    checks.extend(keys(&signer));
+                    checks.extend(dns(&config, &signer).await);
+                }
+            }
             checks.push(Finding::of("relay", relay(&config, args.offline).await));
         }
     }
@@ -71,7 +81,11 @@ pub async fn run(context: &Context, args: &args::Check) -> Result<ExitCode, CliE
         print_json(&Findings { ok: code == 0, checks })?;
     } else {
         for check in checks.iter().filter(|check| check.ok) {
-            print(&format!("ok: {}: {}\n", check.what, check.detail))?;
+            let hint = match check.hint.as_str() {
+                "" => String::new(),
+                hint => format!(" ({hint})"),
+            };
+            print(&format!("ok: {}: {}{hint}\n", check.what, check.detail))?;
         }
     }
     Ok(ExitCode::from(code))
@@ -131,6 +145,41 @@ async fn looked_at(store: &Store, config: &Config) -> Result<(), OpenError> {
         Some(marks) if marks.secret_check != ours => Err(OpenError::OtherSecret),
         _ => Ok(()),
     }
+}
+
+/// What signs, where something does.
+fn keys(signer: &Signer) -> Option<Finding> {
+    let names: Vec<String> = signer.records().into_iter().map(|(name, _)| name).collect();
+    (!names.is_empty()).then(|| Finding::good("DKIM keys", names.join(", ")))
+}
+
+/// What DNS says of those who send.
+async fn dns(config: &Config, signer: &Signer) -> Vec<Finding> {
+    let names = match Names::new(config.dns) {
+        Ok(names) => names,
+        Err(error) => return vec![Finding::good("DNS", format!("not asked: {error}"))],
+    };
+    let domain = |address: &EmailAddress| address.domain().to_owned();
+    let mut senders: Vec<String> =
+        config.lists.iter().map(|list| domain(&list.from.address)).collect();
+    senders.sort();
+    senders.dedup();
+    let asked = Asked {
+        senders,
+        bounces: config.delivery.bounce_address.as_ref().map(domain),
+        signer: signer.domain().to_owned(),
+        keys: signer.records(),
+        relay: config.smtp.as_ref().map(|smtp| smtp.host.clone()),
+    };
+    let finding = |found: DnsFinding| {
+        let DnsFinding { what, standing, detail, hint } = found;
+        let (ok, code) = match standing {
+            Standing::Bad => (false, FAILED),
+            Standing::Good | Standing::Unknown => (true, 0),
+        };
+        Finding { what, ok, detail, hint, code }
+    };
+    look(&names, &asked).await.into_iter().map(finding).collect()
 }
 
 async fn relay(config: &Config, offline: bool) -> Result<String, CliError> {

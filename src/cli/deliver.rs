@@ -46,6 +46,9 @@ fn relay_away(installation: &Installation, cause: String) -> CliError {
 
 /// Delivers what is due.
 pub async fn deliver(context: &Context, args: &args::Deliver) -> Result<ExitCode, CliError> {
+    if args.to_folder.is_some() || args.redirect_to.is_some() {
+        return super::dry_run::run(context, args).await;
+    }
     let installation = context.open_to_work().await?;
     let (progress, totals) = watch::channel(Totals::default());
     follow_delivery(totals);

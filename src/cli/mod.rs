@@ -7,6 +7,8 @@ mod check;
 mod deliver;
 mod demo;
 mod digest;
+mod dkim;
+mod dry_run;
 mod editions;
 mod error;
 mod explain;
@@ -125,6 +127,7 @@ pub async fn run(args: Args, command: &str) -> Result<ExitCode, CliError> {
         Command::Subscribers(subscribers) => subscribers::run(&context, subscribers).await,
         Command::Digest(digest) => digest::run(&context, digest).await,
         Command::Deliver(deliver) => deliver::deliver(&context, &deliver).await,
+        Command::Dkim(command) => dkim::run(command),
         Command::Explain(explain) => explain::explain(&context, &explain).await,
         Command::Audit(audit) => explain::audit(&context, &audit).await,
         Command::Items(items) => items::run(&context, items).await,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::ENVIRONMENT_PREFIX;
+use crate::delivery::dkim::DkimError;
 
 /// Why the settings cannot be used. Every one ends a command with exit status 2.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +71,14 @@ pub enum ConfigError {
         /// What to write instead.
         hint: String,
     },
+    /// A file holds no key that signs.
+    #[error("the key file {}: {error}", file.display())]
+    Key {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        error: DkimError,
+    },
     /// `[smtp]` is needed and not there.
     #[error("the configuration has no [smtp] section, so nothing can be sent")]
     NoRelay,
@@ -102,6 +111,9 @@ impl ConfigError {
                 "texts stand in double quotes; numbers, true and false without".to_owned()
             }
             Self::Invalid { hint, .. } => hint.clone(),
+            Self::Key { .. } => "make one with `banditore dkim new`, and name its file in [dkim] \
+                 under the key of its kind"
+                .to_owned(),
             Self::NoRelay => {
                 "write [smtp] with host and port of your relay into the configuration".to_owned()
             }

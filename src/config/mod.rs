@@ -5,11 +5,13 @@
 //! error of their own that names the place and says what to do.
 
 mod error;
+mod mail;
 mod network;
 mod raw;
 mod reader;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,13 +19,17 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 pub use error::ConfigError;
+pub use mail::{
+    Auth, BOUNCE_LOCAL_OCTETS_MAX, CONNECTIONS_DEFAULT, Delivery, Dkim, DkimKey, FALLBACKS_MAX,
+    IDLE_SECONDS_DEFAULT, MESSAGES_A_CONNECTION_DEFAULT, Password, Smtp, Tls, dns_name,
+};
 pub use network::Network;
 
 use crate::audience::Mailbox;
+use crate::delivery::dkim::{PrivateKey, Signer};
 use crate::editions::Schedule;
 use crate::ingest::{Headline, NewsLimits, PageSelectors, SourceKind};
 use crate::model::{CadenceId, Language, ListId, SourceId};
-use crate::store::Durability;
 
 /// Where the file is looked for when nobody says where.
 pub const DEFAULT_FILES: [&str; 2] = ["banditore.toml", "/etc/banditore/banditore.toml"];
@@ -53,6 +59,10 @@ pub struct Config {
     pub smtp: Option<Smtp>,
     /// `[delivery]`
     pub delivery: Delivery,
+    /// `[dkim]`; nothing is signed where absent.
+    pub dkim: Option<Dkim>,
+    /// `[dns] resolver`: who is asked about names; the machine's own where absent.
+    pub dns: Option<SocketAddr>,
     /// `[topics] file`; the built-in rules where absent.
     pub topics_file: Option<PathBuf>,
     /// `[places] file`; the built-in places where absent.
@@ -100,47 +110,6 @@ impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Secret(…)")
     }
-}
-
-/// How the connection to the relay is protected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Tls {
-    /// Not at all; for a relay on the same machine.
-    None,
-    /// Upgraded by STARTTLS (RFC 3207) before anything else is said; the default.
-    #[default]
-    Starttls,
-    /// TLS from the first octet (RFC 8314 3.3).
-    Implicit,
-}
-
-/// `[smtp]`: the relay that mail is handed to.
-#[derive(Clone, Debug)]
-pub struct Smtp {
-    /// Name or address of the relay.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// How the connection is protected.
-    pub tls: Tls,
-    /// Name to sign in with; without it there is no AUTH.
-    pub username: Option<String>,
-    /// Its password.
-    pub password: Option<String>,
-    /// How many connections may be open at once.
-    pub connections: usize,
-    /// How many messages may begin in a second, over all connections; no limit where absent.
-    pub messages_per_second: Option<u32>,
-}
-
-/// `[delivery]`
-#[derive(Clone, Copy, Debug)]
-pub struct Delivery {
-    /// What a recorded stage survives.
-    pub durability: Durability,
-    /// How long a worker that says nothing is taken to be alive, in seconds.
-    pub lease_seconds: i64,
 }
 
 /// `[[source]]`: a feed or a page.
@@ -275,6 +244,26 @@ impl Config {
     /// Where the file has no `[smtp]`.
     pub fn require_smtp(&self) -> Result<&Smtp, ConfigError> {
         self.smtp.as_ref().ok_or(ConfigError::NoRelay)
+    }
+
+    /// What signs messages, its keys read from their files; one that signs nothing without `[dkim]`.
+    ///
+    /// # Errors
+    /// Where a file cannot be read, or holds no key of its kind.
+    pub fn signer(&self) -> Result<Signer, ConfigError> {
+        let Some(dkim) = &self.dkim else { return Ok(Signer::none()) };
+        let mut signer = Signer::of(&dkim.domain);
+        for key in &dkim.keys {
+            let file = &key.file;
+            let text = std::fs::read_to_string(file).map_err(|cause| ConfigError::Unreadable {
+                file: file.clone(),
+                cause: cause.to_string(),
+            })?;
+            let private = PrivateKey::from_pem(&text, key.algorithm)
+                .map_err(|error| ConfigError::Key { file: file.clone(), error })?;
+            signer = signer.with(&key.selector, private);
+        }
+        Ok(signer)
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::reader::Reader;
-use super::{Config, ConfigError, ENVIRONMENT_PREFIX, InDoubt, LEASE_SECONDS_DEFAULT, Tls};
+use super::{Auth, Config, ConfigError, ENVIRONMENT_PREFIX, InDoubt, LEASE_SECONDS_DEFAULT, Tls};
 use crate::ingest::{Headline, PageSelectors, SourceKind};
 use crate::store::Durability;
 
@@ -23,6 +23,8 @@ pub(super) struct RawConfig {
     #[serde(default)]
     pub delivery: RawDelivery,
     pub dkim: Option<RawDkim>,
+    #[serde(default)]
+    pub dns: RawDns,
     #[serde(default)]
     pub topics: RawFile,
     #[serde(default)]
@@ -80,19 +82,27 @@ impl Default for RawWeb {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawSmtp {
     pub host: String,
     pub port: u16,
     #[serde(default)]
     pub tls: Tls,
+    #[serde(default)]
+    pub auth: Auth,
     pub username: Option<String>,
     pub password: Option<String>,
     pub password_file: Option<PathBuf>,
-    #[serde(default = "default_connections")]
-    pub connections: u32,
+    pub ca_file: Option<PathBuf>,
+    pub connections: Option<u32>,
     pub messages_per_second: Option<u32>,
+    pub messages_per_connection: Option<u32>,
+    pub idle: Option<String>,
+    pub messages_per_hour: Option<u32>,
+    pub messages_per_day: Option<u32>,
+    #[serde(default)]
+    pub fallback: Vec<RawSmtp>,
 }
 
 #[derive(Deserialize)]
@@ -100,24 +110,37 @@ pub(super) struct RawSmtp {
 pub(super) struct RawDelivery {
     pub durability: Durability,
     pub lease: String,
+    pub bounce_address: Option<String>,
+    pub domain_connections: Option<u32>,
+    pub domain_messages_per_minute: Option<u32>,
 }
 
 impl Default for RawDelivery {
     fn default() -> Self {
-        Self { durability: Durability::default(), lease: format!("{LEASE_SECONDS_DEFAULT}s") }
+        Self {
+            durability: Durability::default(),
+            lease: format!("{LEASE_SECONDS_DEFAULT}s"),
+            bounce_address: None,
+            domain_connections: None,
+            domain_messages_per_minute: None,
+        }
     }
 }
 
-/// Read, so that its keys are known; using it is refused until signing is there.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 pub(super) struct RawDkim {
+    pub domain: String,
     pub selector: Option<String>,
-    pub domain: Option<String>,
     pub key_file: Option<PathBuf>,
     pub ed25519_selector: Option<String>,
     pub ed25519_key_file: Option<PathBuf>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawDns {
+    pub resolver: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -181,10 +204,6 @@ fn default_timezone() -> String {
     "Europe/Rome".to_owned()
 }
 
-fn default_connections() -> u32 {
-    10
-}
-
 pub(super) fn yes() -> bool {
     true
 }
@@ -218,7 +237,16 @@ pub(super) fn parse(
 /// Puts the value of an environment variable where its name says. Digits are a number and `true`
 /// and `false` a flag, but for the keys that hold texts of any form.
 fn put(table: &mut Table, variable: &str, value: &str, file: &Path) -> Result<(), ConfigError> {
-    const TEXTS: [&str; 6] = ["contact", "secret", "password", "username", "name", "host"];
+    const TEXTS: [&str; 8] = [
+        "contact",
+        "secret",
+        "password",
+        "username",
+        "name",
+        "host",
+        "selector",
+        "ed25519_selector",
+    ];
     let path = variable.trim_start_matches(ENVIRONMENT_PREFIX).to_ascii_lowercase();
     let invalid = |what: &str| ConfigError::Invalid {
         file: file.to_owned(),

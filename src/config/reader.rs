@@ -1,17 +1,16 @@
 //! From written values to checked ones: each becomes what it stands for, or a clear error.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use super::raw::{
-    RawCadence, RawConfig, RawDelivery, RawList, RawProxies, RawSite, RawSmtp, RawSource,
-};
+use super::raw::{RawCadence, RawConfig, RawList, RawProxies, RawSite, RawSource};
 use super::{
-    Config, ConfigError, Delivery, EVERY_SECONDS, LEASE_SECONDS, List, Network, SECRET_OCTETS_MIN,
-    Secret, Site, Smtp, Source, SourceSettings, parse_seconds,
+    Config, ConfigError, EVERY_SECONDS, List, Network, SECRET_OCTETS_MIN, Secret, Site, Source,
+    SourceSettings, parse_seconds,
 };
 use crate::audience::Mailbox;
 use crate::editions::Schedule;
@@ -20,6 +19,9 @@ use crate::model::{CadenceId, Language};
 
 /// The cadence that has no hour: its value is `true` or `false`.
 const IMMEDIATE: &str = "immediate";
+
+/// Where resolvers listen (RFC 1035 4.2).
+const DNS_PORT: u16 = 53;
 
 /// What turns written values into checked ones, and knows which file they stand in.
 pub(super) struct Reader<'a> {
@@ -32,7 +34,13 @@ impl<'a> Reader<'a> {
     pub(super) fn new(file: &'a Path) -> Self {
         Self { file, folder: file.parent().unwrap_or(Path::new("")) }
     }
-    fn invalid(&self, key: &str, value: &str, what: impl ToString, hint: &str) -> ConfigError {
+    pub(super) fn invalid(
+        &self,
+        key: &str,
+        value: &str,
+        what: impl ToString,
+        hint: &str,
+    ) -> ConfigError {
         ConfigError::Invalid {
             file: self.file.to_owned(),
             key: key.to_owned(),
@@ -43,14 +51,6 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn config(&self, raw: RawConfig) -> Result<Config, ConfigError> {
-        if raw.dkim.is_some() {
-            return Err(self.invalid(
-                "dkim",
-                "…",
-                "this version does not sign mail itself",
-                "let your relay sign, and take the [dkim] section out",
-            ));
-        }
         let sources = raw.source.into_iter().map(|source| self.source(source));
         let sources: Vec<Source> = sources.collect::<Result<_, _>>()?;
         let lists = raw.list.into_iter().map(|list| self.list(list, &sources));
@@ -64,6 +64,8 @@ impl<'a> Reader<'a> {
             trusted_proxies: self.trusted_proxies(raw.web.trusted_proxies)?,
             smtp: raw.smtp.map(|smtp| self.smtp(smtp)).transpose()?,
             delivery: self.delivery(&raw.delivery)?,
+            dkim: raw.dkim.map(|dkim| self.dkim(dkim)).transpose()?,
+            dns: self.dns(raw.dns.resolver.as_deref())?,
             topics_file: raw.topics.file.map(|file| self.folder.join(file)),
             places_file: raw.places.file.map(|file| self.folder.join(file)),
             sources,
@@ -135,7 +137,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A text that may stand in the file or in a file of its own.
-    fn secret(
+    pub(super) fn secret(
         &self,
         key: &str,
         text: Option<String>,
@@ -168,6 +170,17 @@ impl<'a> Reader<'a> {
         Err(self.invalid("web.listen", &text, "this is no address with a port", hint))
     }
 
+    /// Who is asked about names; none for the machine's own resolvers.
+    fn dns(&self, text: Option<&str>) -> Result<Option<SocketAddr>, ConfigError> {
+        let read = |text: &str| {
+            let with_port = || Some(SocketAddr::new(text.parse().ok()?, DNS_PORT));
+            let address = text.parse().ok().or_else(with_port);
+            let hint = "write an address, such as \"127.0.0.1\" or \"127.0.0.1:5353\"";
+            address.ok_or_else(|| self.invalid("dns.resolver", text, "this is no address", hint))
+        };
+        text.map(read).transpose()
+    }
+
     fn trusted_proxies(&self, named: Option<RawProxies>) -> Result<Vec<Network>, ConfigError> {
         let named: Vec<String> = match named {
             None => return Ok(Network::loopback()),
@@ -193,48 +206,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn smtp(&self, raw: RawSmtp) -> Result<Smtp, ConfigError> {
-        const CONNECTIONS: std::ops::RangeInclusive<u32> = 1..=200;
-        if !CONNECTIONS.contains(&raw.connections) {
-            let value = raw.connections.to_string();
-            let hint = "write a number from 1 to 200; 10 suits most relays";
-            return Err(self.invalid("smtp.connections", &value, "out of bounds", hint));
-        }
-        let is_address = raw.host.parse::<std::net::IpAddr>().is_ok();
-        if !is_address && url::Host::parse(&raw.host).is_err() {
-            let hint = "write the name or the address of your relay";
-            return Err(self.invalid("smtp.host", &raw.host, "this is no host", hint));
-        }
-        if raw.port == 0 {
-            let hint = "write the port of your relay: 25, 465 or 587 on most";
-            return Err(self.invalid("smtp.port", "0", "there is no such port", hint));
-        }
-        if raw.messages_per_second == Some(0) {
-            let hint = "leave the key out for no limit";
-            return Err(self.invalid(
-                "smtp.messages_per_second",
-                "0",
-                "nothing would go out",
-                hint,
-            ));
-        }
-        Ok(Smtp {
-            host: raw.host,
-            port: raw.port,
-            tls: raw.tls,
-            username: raw.username,
-            password: self.secret("smtp.password", raw.password, raw.password_file)?,
-            connections: raw.connections as usize,
-            messages_per_second: raw.messages_per_second,
-        })
-    }
-
-    fn delivery(&self, raw: &RawDelivery) -> Result<Delivery, ConfigError> {
-        let lease_seconds = parse_seconds(&raw.lease, &LEASE_SECONDS).ok_or_else(|| {
-            let what = format!("from {} s to 1 hour", LEASE_SECONDS.start());
-            self.invalid("delivery.lease", &raw.lease, what, "write it as \"2m\" or \"90s\"")
-        })?;
-        Ok(Delivery { durability: raw.durability, lease_seconds })
+    /// A file, looked for beside the configuration file where it is relative.
+    pub(super) fn beside(&self, file: &Path) -> PathBuf {
+        self.folder.join(file)
     }
 
     fn source(&self, raw: RawSource) -> Result<Source, ConfigError> {

@@ -12,9 +12,11 @@ use tokio_util::sync::CancellationToken;
 use crate::pause::Pauses;
 use crate::store::{ClaimedMessage, OutcomeRow};
 
+use super::domains::InHand;
 use super::places::Place;
 use super::policy;
-use super::recorder::Recorder;
+use super::recorder::{Content, Recorder};
+use super::relays::{NotOpened, Tempo};
 use super::run::Delivery;
 use super::smtp::{Connection, Envelope, Failure, Reply};
 use super::worker::relay_pauses;
@@ -26,6 +28,8 @@ pub(super) struct Job {
     pub bytes: Vec<u8>,
     /// Given back when the message's outcome is on record.
     pub place: Place,
+    /// It is under way to its domain as long as this lives.
+    pub _domain: InHand,
 }
 
 /// What the connections share.
@@ -35,6 +39,7 @@ pub(super) struct Line {
     /// How many connections are open or about to be.
     alive: AtomicUsize,
     relay_away: AtomicBool,
+    tempo: Tempo,
     last_failure: std::sync::Mutex<Option<String>>,
     /// Its sender is gone when no jobs come any more.
     ending: watch::Receiver<()>,
@@ -57,6 +62,7 @@ impl Line {
             recorder,
             alive: AtomicUsize::new(0),
             relay_away: AtomicBool::new(false),
+            tempo: Tempo::new(delivery.connections),
             last_failure: std::sync::Mutex::new(None),
             ending,
             stop,
@@ -94,15 +100,22 @@ impl Line {
         let mut open: Option<Open<'_>> = None;
         let mut pauses = relay_pauses();
         while let Some(job) = self.next_job(&mut open).await {
-            if self.stop.is_cancelled() {
-                continue;
-            }
+            let begun = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => continue,
+                begun = self.tempo.begin() => begun,
+            };
             let ended = self.converse(&mut open, &job).await;
+            drop(begun);
             let now = self.delivery.clock.now();
             let outcome = match &ended {
                 Ended::GivenUp => None,
-                Ended::Accepted(reply) => Some(policy::accepted(&job.message, reply, now)),
+                Ended::Accepted(reply) => {
+                    self.tempo.went_well();
+                    Some(policy::accepted(&job.message, reply, now))
+                }
                 Ended::Failed(failure) | Ended::NotOpened(failure, _) => {
+                    self.tempo.failed(failure);
                     policy::failed(&job.message, failure, now)
                 }
             };
@@ -113,23 +126,23 @@ impl Line {
                 _ => pauses.went_well(),
             }
         }
-        if let Some((connection, _)) = open {
-            connection.quit().await;
+        if let Some(open) = open {
+            open.connection.quit().await;
         }
     }
 
     /// The next message; none where none comes any more. A connection that waits for it longer than
-    /// [`IDLE_SECONDS_MAX`](super::smtp::IDLE_SECONDS_MAX) is closed.
+    /// its relay likes is closed.
     async fn next_job(&self, open: &mut Option<Open<'_>>) -> Option<Job> {
         // Both may be dropped while they wait: nothing is lost.
         let next = async || self.jobs.lock().await.recv().await;
-        if let Some((connection, alive)) = open.take() {
-            match timeout(self.delivery.relay.limits().idle, next()).await {
+        if let Some(current) = open.take() {
+            match timeout(self.delivery.relays.idle(current.relay), next()).await {
                 Ok(job) => {
-                    *open = Some((connection, alive));
+                    *open = Some(current);
                     return job;
                 }
-                Err(_) => connection.quit().await,
+                Err(_) => current.connection.quit().await,
             }
         }
         next().await
@@ -140,23 +153,37 @@ impl Line {
     /// before MAIL is answered that says nothing of the message, which goes out on a new one, once.
     async fn converse<'a>(&'a self, open: &mut Option<Open<'a>>, job: &Job) -> Ended {
         let mut reused = open.is_some();
+        let signed = self.delivery.signer.sign(&job.bytes, job.message.created_at);
         loop {
-            let (connection, _) = match open {
-                Some(open) => open,
+            let mut current = match open.take() {
+                Some(current) => current,
                 None => match self.open().await {
-                    Some(Ok(opened)) => open.insert(opened),
+                    Some(Ok(opened)) => opened,
                     None => return Ended::GivenUp,
-                    Some(Err((failure, alone))) => return Ended::NotOpened(failure, alone),
+                    Some(Err((NotOpened::ShareUsedUp, _))) => return Ended::GivenUp,
+                    Some(Err((NotOpened::Failed(failure), alone))) => {
+                        return Ended::NotOpened(failure, alone);
+                    }
                 },
             };
-            let sent = self.send(connection, job).await;
-            if !connection.is_usable() {
-                *open = None;
+            let Some(taken) = self.delivery.relays.take(current.relay) else {
+                // Another one may have something left.
+                current.connection.quit().await;
+                continue;
+            };
+            let sent = self.send(&mut current, job, &signed).await;
+            drop(taken);
+            current.served += 1;
+            let is_usable = current.connection.is_usable();
+            if is_usable && current.served >= self.messages_of(&current) {
+                current.connection.quit().await;
+            } else if is_usable {
+                *open = Some(current);
             }
             match sent {
                 None => return Ended::GivenUp,
                 Some(Ok(reply)) => return Ended::Accepted(reply),
-                Some(Err(failure)) if reused && open.is_none() && failure.is_goodbye() => {
+                Some(Err(failure)) if reused && !is_usable && failure.is_goodbye() => {
                     tracing::debug!(%failure, "the relay closed a connection; opening another");
                     reused = false;
                 }
@@ -165,35 +192,50 @@ impl Line {
         }
     }
 
+    /// How many messages a connection may carry: as the settings say, and as the relay does.
+    fn messages_of(&self, open: &Open<'_>) -> u32 {
+        let ours = self.delivery.relays.messages_per_connection(open.relay);
+        open.connection.messages_max().map_or(ours, |theirs| ours.min(theirs))
+    }
+
     /// Opens a connection; none where the run was stopped first. A failure comes with whether no
-    /// other is alive: then the relay is away.
-    async fn open(&self) -> Option<Result<Open<'_>, (Failure, bool)>> {
+    /// other is alive: then the relays are away.
+    async fn open(&self) -> Option<Result<Open<'_>, (NotOpened, bool)>> {
         let alive = Alive::one_more(&self.alive);
         let opened = tokio::select! {
-            opened = self.delivery.relay.open() => opened,
+            opened = self.delivery.relays.open() => opened,
             () = self.stop.cancelled() => return None,
         };
         Some(match opened {
-            Ok(open) => Ok((open, alive)),
-            Err(failure) => {
-                self.note(&failure);
-                Err((failure, alive.was_the_last()))
+            Ok((connection, relay)) => Ok(Open { connection, _alive: alive, relay, served: 0 }),
+            Err(error) => {
+                if let NotOpened::Failed(failure) = &error {
+                    self.note(failure);
+                }
+                Err((error, alive.was_the_last()))
             }
         })
     }
 
     /// Hands a message over. Where the run is stopped before the content has begun it is given up,
     /// and its connection with it: none.
-    async fn send(&self, open: &mut Connection, job: &Job) -> Option<Result<Reply, Failure>> {
+    async fn send(
+        &self,
+        open: &mut Open<'_>,
+        job: &Job,
+        signed: &[u8],
+    ) -> Option<Result<Reply, Failure>> {
         let begun = AtomicBool::new(false);
+        let relay = self.delivery.relays.counted_as(open.relay);
+        let content = Content { message: job.message.id, attempt: job.message.attempt, relay };
         let begins = async || {
             if self.stop.is_cancelled() {
                 return false;
             }
             begun.store(true, Ordering::SeqCst);
-            self.recorder.content_begins(job.message.id, job.message.attempt).await
+            self.recorder.content_begins(content).await
         };
-        let sending = open.send(&job.envelope, &job.bytes, begins);
+        let sending = open.connection.send(&job.envelope, signed, begins);
         tokio::pin!(sending);
         tokio::select! {
             biased;
@@ -233,7 +275,14 @@ impl Line {
 }
 
 /// A connection that is open, and counted.
-type Open<'a> = (Connection, Alive<'a>);
+struct Open<'a> {
+    connection: Connection,
+    _alive: Alive<'a>,
+    /// To which relay.
+    relay: usize,
+    /// How many messages it has carried.
+    served: u32,
+}
 
 /// How it went with a message.
 enum Ended {

@@ -8,7 +8,11 @@
 
 mod archive;
 mod deciding;
+pub mod dkim;
+pub mod dns;
+mod domains;
 mod drafts;
+mod dry_run;
 mod lease;
 mod ledger;
 mod line;
@@ -16,6 +20,7 @@ mod parcels;
 mod places;
 mod policy;
 mod recorder;
+mod relays;
 mod run;
 pub mod smtp;
 mod worker;
@@ -25,10 +30,13 @@ pub use archive::{
     ArchiveReport, ArchivedEdition,
 };
 pub use deciding::{Decision, DecisionError, decide};
+pub use domains::DomainLimits;
 pub use drafts::Drafts;
+pub use dry_run::{DRY_RUN_MESSAGES_DEFAULT, DRY_RUN_MESSAGES_MAX, DryMail, DryRun};
 pub use ledger::{Audit, EditionSums, NamedDoubt, NoticeSums, audit};
 pub use parcels::{Body, Own, Parcels, by_id, message_id, notice_message_id, put_together};
 pub use policy::{RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX};
+pub use relays::Relays;
 pub use run::{Beat, Delivered, Delivery, Run, STOP_SECONDS_MAX, Totals, Until};
 
 use crate::audience::InvalidAddress;

@@ -9,7 +9,7 @@ use crate::audience::{Keys, Mailbox};
 use crate::editions::boundary;
 use crate::model::Timestamp;
 use crate::rendering::mime::{self, Envelope as OwnParts};
-use crate::rendering::{Fragment, notice_boundary};
+use crate::rendering::{Fragment, Templates, notice_boundary};
 use crate::store::{ClaimedMessage, NoticeKind, NoticeRow, Store, VariantRow};
 
 use super::DeliveryError;
@@ -85,6 +85,46 @@ impl Parcels {
         let body = Arc::new(put_together(&row, &self.fragments.1)?);
         self.keep(variant, &body);
         Ok(body)
+    }
+
+    /// A mail that only tries things out, with a banner: what a message would say, in an envelope to
+    /// `to`. Its links end nobody's subscription and open nobody's preferences, since it comes into
+    /// other hands; its Message-ID is none of a real mail, so that neither hides the other.
+    ///
+    /// # Errors
+    /// Where the database fails, or has no such variant.
+    pub async fn rehearsal(
+        &mut self,
+        templates: &Templates,
+        variant: i64,
+        own: &Own<'_>,
+        to: &str,
+        now: Timestamp,
+    ) -> Result<Vec<u8>, DeliveryError> {
+        let mut tx = self.store.read().await?;
+        let row = tx.variant(variant).await?.ok_or(DeliveryError::NoVariant { variant })?;
+        if self.fragments.0 != row.edition_id {
+            self.fragments = (row.edition_id, by_id(tx.fragments(row.edition_id).await?));
+        }
+        let language = row.variant.language;
+        let ids = &row.variant.fragments;
+        let parts: Option<Vec<&Fragment>> = ids.iter().map(|id| self.fragments.1.get(id)).collect();
+        let mut parts = parts.ok_or(DeliveryError::NoVariant { variant })?;
+        let first = parts.first().ok_or(DeliveryError::NoVariant { variant })?;
+        let opening = templates.with_banner(first, own.address, language);
+        parts[0] = &opening;
+        let body = mime::body(&boundary(row.edition_id, &row.variant.key), &parts);
+        let headers = templates.with_banner_in_subject(&row.variant.headers, language);
+        let id = self.keys.message_id(own.edition, own.subscriber);
+        let (seconds, domain) = (now.0, own.sender.address.domain());
+        let envelope = OwnParts {
+            address: to,
+            // No subscription has this id.
+            token: &self.keys.unsubscribe_token(0),
+            message_id: &format!("trial-{seconds}-{id}@{domain}"),
+            date: now.in_zone(self.zone).fixed_offset(),
+        };
+        Ok(mime::assemble(&headers, &body, &envelope))
     }
 
     fn keep(&mut self, variant: i64, body: &Arc<Body>) {

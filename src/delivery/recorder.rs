@@ -1,6 +1,7 @@
 //! Records stages and outcomes in group commits: whatever has come up while one commit was being
 //! flushed is written by the next, so durability does not cost a flush a message.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -27,9 +28,18 @@ const COMMIT_PAUSE_MS: (u64, u64) = (100, 5_000);
 /// that passes by itself, in seconds.
 pub(super) const COMMIT_SECONDS_MAX: u64 = 60;
 
+/// A content that is about to begin.
+#[derive(Clone, Debug)]
+pub(super) struct Content {
+    pub message: i64,
+    pub attempt: i64,
+    /// The relay under whose name it is counted, where it has a share.
+    pub relay: Option<String>,
+}
+
 enum Record {
     /// The content of an attempt is about to begin.
-    Content { message: i64, attempt: i64, begun: oneshot::Sender<bool> },
+    Content { content: Content, begun: oneshot::Sender<bool> },
     /// An attempt ended; its place is given back when that is on record.
     Ended { outcome: OutcomeRow, place: Place },
 }
@@ -67,9 +77,9 @@ impl Recorder {
 
     /// Records durably that the content of an attempt begins; false where it must not, since the
     /// attempt is another worker's now or the record could not be made.
-    pub async fn content_begins(&self, message: i64, attempt: i64) -> bool {
+    pub async fn content_begins(&self, content: Content) -> bool {
         let (begun, answer) = oneshot::channel();
-        let record = Record::Content { message, attempt, begun };
+        let record = Record::Content { content, begun };
         self.records.send(record).await.is_ok() && answer.await.unwrap_or(false)
     }
 
@@ -88,13 +98,14 @@ async fn run(
 ) -> Result<(), StoreError> {
     let mut batch = Vec::with_capacity(RECORDS_A_COMMIT);
     while gather(&mut waiting, &mut batch).await {
-        let mut contents = Vec::new();
+        let (mut contents, mut answers) = (Vec::new(), Vec::new());
         let mut ended = Vec::new();
         let mut places = Vec::new();
         for record in batch.drain(..) {
             match record {
-                Record::Content { message, attempt, begun } => {
-                    contents.push((message, attempt, begun));
+                Record::Content { content, begun } => {
+                    contents.push(content);
+                    answers.push(begun);
                 }
                 Record::Ended { outcome, place } => {
                     ended.push(outcome);
@@ -102,13 +113,11 @@ async fn run(
                 }
             }
         }
-        let attempts: Vec<(i64, i64)> =
-            contents.iter().map(|(message, attempt, _)| (*message, *attempt)).collect();
-        let valid = commits.commit(&attempts, &ended).await?;
+        let valid = commits.commit(&contents, &ended).await?;
         totals.send_modify(|totals| totals.add(&ended));
         places.into_iter().for_each(Place::recorded);
-        for (message, _, begun) in contents {
-            let _ = begun.send(valid.contains(&message));
+        for (content, begun) in contents.iter().zip(answers) {
+            let _ = begun.send(valid.contains(&content.message));
         }
     }
     Ok(())
@@ -142,7 +151,7 @@ impl Commits {
     /// was lost is made again and changes nothing the second time.
     async fn commit(
         &self,
-        contents: &[(i64, i64)],
+        contents: &[Content],
         ended: &[OutcomeRow],
     ) -> Result<Vec<i64>, StoreError> {
         let (first, longest) = COMMIT_PAUSE_MS;
@@ -169,7 +178,7 @@ impl Commits {
 
     async fn try_commit(
         &self,
-        contents: &[(i64, i64)],
+        contents: &[Content],
         ended: &[OutcomeRow],
     ) -> Result<Vec<i64>, StoreError> {
         let now = self.clock.now();
@@ -177,8 +186,21 @@ impl Commits {
         if !ended.is_empty() {
             tx.end_attempts(ended, now).await?;
         }
-        let valid =
-            if contents.is_empty() { Vec::new() } else { tx.begin_content(contents, now).await? };
+        let mut valid = Vec::new();
+        if !contents.is_empty() {
+            let attempts: Vec<(i64, i64)> =
+                contents.iter().map(|content| (content.message, content.attempt)).collect();
+            valid = tx.begin_content(&attempts, now).await?;
+            let mut counted: BTreeMap<&str, i64> = BTreeMap::new();
+            for content in contents.iter().filter(|content| valid.contains(&content.message)) {
+                if let Some(relay) = &content.relay {
+                    *counted.entry(relay).or_default() += 1;
+                }
+            }
+            for (relay, messages) in counted {
+                tx.count_relayed(relay, messages, now).await?;
+            }
+        }
         tx.commit().await?;
         Ok(valid)
     }

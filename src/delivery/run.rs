@@ -9,16 +9,18 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::audience::Keys;
+use crate::audience::{EmailAddress, Keys};
 use crate::causes::chain;
 use crate::clock::Clock;
 use crate::store::{GivingBack, OutcomeRow, Store};
 
 use super::DeliveryError;
+use super::dkim::Signer;
+use super::domains::DomainLimits;
 use super::lease::Keeper;
 use super::line::Line;
 use super::recorder::Recorder;
-use super::smtp::Relay;
+use super::relays::Relays;
 use super::worker::{CLAIMED_A_CONNECTION, Claiming};
 
 /// How long a worker tries at most to sign off, in seconds.
@@ -63,8 +65,14 @@ pub struct Delivery {
     pub zone: Tz,
     /// The time.
     pub clock: Clock,
-    /// The relay.
-    pub relay: Arc<Relay>,
+    /// The relays.
+    pub relays: Arc<Relays>,
+    /// What signs messages.
+    pub signer: Arc<Signer>,
+    /// Where bounces go, each to an address of its own; to the list's sender where absent.
+    pub bounce_address: Option<EmailAddress>,
+    /// What goes to one recipients' domain at once.
+    pub domains: DomainLimits,
     /// How many connections may be open at once.
     pub connections: usize,
     /// How many messages may begin in a second; no limit where absent.

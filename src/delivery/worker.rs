@@ -9,8 +9,9 @@ use crate::audience::Mailbox;
 use crate::causes::chain;
 use crate::model::Timestamp;
 use crate::pause::Pauses;
-use crate::store::{Bell, ClaimedMessage, GivingBack, Listener, MessageOf};
+use crate::store::{Bell, ClaimedMessage, GivingBack, Listener, MessageOf, Tx};
 
+use super::domains::{Domains, InHand, Turn};
 use super::line::{Job, Line};
 use super::parcels::{Own, Parcels};
 use super::places::Places;
@@ -36,7 +37,7 @@ const LOOK_AGAIN_MS_MIN: u64 = 50;
 
 /// Whether the loop goes on.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Turn {
+enum Step {
     Again,
     End,
 }
@@ -56,6 +57,10 @@ pub(super) struct Claiming<'a> {
     accepted: u64,
     /// Whether this worker may have messages that are not in hand.
     strays: bool,
+    domains: Domains,
+    /// Whether the relays had had their share when it was claimed last; and whether that was said.
+    share_used_up: bool,
+    said_used_up: bool,
 }
 
 impl<'a> Claiming<'a> {
@@ -73,6 +78,9 @@ impl<'a> Claiming<'a> {
             pauses: relay_pauses(),
             accepted: 0,
             strays: false,
+            domains: Domains::new(delivery.domains),
+            share_used_up: false,
+            said_used_up: false,
         }
     }
 
@@ -88,8 +96,8 @@ impl<'a> Claiming<'a> {
             };
             (self.run.beat)(turn.as_ref().map(|_| ()));
             let error = match turn {
-                Ok(Turn::End) => return Ok(()),
-                Ok(Turn::Again) => {
+                Ok(Step::End) => return Ok(()),
+                Ok(Step::Again) => {
                     pauses.went_well();
                     continue;
                 }
@@ -115,21 +123,21 @@ impl<'a> Claiming<'a> {
 
     /// Once round: waits for places, claims for them, and where nothing is due waits for that. It
     /// may be dropped while it waits.
-    async fn turn(&mut self, jobs: &mpsc::Sender<Job>) -> Result<Turn, DeliveryError> {
+    async fn turn(&mut self, jobs: &mpsc::Sender<Job>) -> Result<Step, DeliveryError> {
         if self.line.recorder_is_gone() {
             return Err(DeliveryError::Recorder);
         }
         let wait = Duration::from_secs(WAIT_SECONDS_MAX);
         let enough = self.delivery.connections.div_ceil(CONNECTIONS_A_FREE_PLACE);
         if tokio::time::timeout(wait, self.places.wait_for(enough)).await.is_err() {
-            return Ok(Turn::Again);
+            return Ok(Step::Again);
         }
         if self.line.relay_is_away() {
             return Ok(self.wait_for_relay().await);
         }
         let free = self.places.free();
         if free == 0 || self.claim(jobs, free).await? > 0 {
-            return Ok(Turn::Again);
+            return Ok(Step::Again);
         }
         (self.run.beat)(Ok(()));
         if !self.places.are_all_free() {
@@ -140,23 +148,26 @@ impl<'a> Claiming<'a> {
                 () = self.bell.rung() => self.sleep(Duration::from_millis(LOOK_AGAIN_MS_MIN)).await,
                 () = tokio::time::sleep(wait) => {}
             }
-            return Ok(Turn::Again);
+            return Ok(Step::Again);
         }
-        let Some(pause) = self.next_look().await? else { return Ok(Turn::End) };
+        let Some(pause) = self.next_look().await? else { return Ok(Step::End) };
+        let used_up = self.share_used_up && pause.is_zero();
+        let pause = if used_up { self.used_up() } else { pause };
+        self.said_used_up &= used_up;
         self.sleep(Duration::from_millis(LOOK_AGAIN_MS_MIN)).await;
         let _ = tokio::time::timeout(pause, self.bell.rung()).await;
-        Ok(Turn::Again)
+        Ok(Step::Again)
     }
 
     /// What is claimed already is deferred by its connection; nothing more is claimed until the
     /// relay is tried again.
-    async fn wait_for_relay(&mut self) -> Turn {
+    async fn wait_for_relay(&mut self) -> Step {
         let wait = Duration::from_secs(WAIT_SECONDS_MAX);
         if tokio::time::timeout(wait, self.places.wait_for_all()).await.is_err() {
-            return Turn::Again;
+            return Step::Again;
         }
         if self.run.until == Until::Tried {
-            return Turn::End;
+            return Step::End;
         }
         let accepted = self.run.progress.borrow().accepted;
         if accepted > self.accepted {
@@ -168,7 +179,34 @@ impl<'a> Claiming<'a> {
         tracing::warn!("the relay cannot be reached: {cause}; trying again in {seconds} s");
         self.sleep(pause).await;
         self.line.try_again();
-        Turn::Again
+        Step::Again
+    }
+
+    /// The relays have had their share, and something is due: how long to wait, for only time helps.
+    fn used_up(&mut self) -> Duration {
+        if !self.said_used_up {
+            tracing::warn!("the relays have had their share of the hour or the day; waiting");
+            self.said_used_up = true;
+        }
+        Duration::from_secs(WAIT_SECONDS_MAX)
+    }
+
+    /// How many messages may be claimed where so many places are free, and how many of them may be
+    /// an edition's.
+    async fn room(
+        &self,
+        tx: &mut Tx<'_>,
+        free: usize,
+        now: Timestamp,
+    ) -> Result<(usize, usize), DeliveryError> {
+        let relays = &self.delivery.relays;
+        for (relay, name) in relays.limited() {
+            relays.set_used(relay, tx.relayed(name, now).await?);
+        }
+        let in_hand = self.places.in_hand().len();
+        Ok(relays.claimable(in_hand).map_or((free, free), |(left, kept)| {
+            (free.min(left), free.min(left.saturating_sub(kept)))
+        }))
     }
 
     /// Claims at most as many messages as there are places; gives how many rows it looked at.
@@ -189,28 +227,36 @@ impl<'a> Claiming<'a> {
         }
         let mut looked_at = 0;
         let mut claimed = Vec::new();
-        let left = |claimed: &[ClaimedMessage]| {
-            i64::try_from(free.saturating_sub(claimed.len())).unwrap_or(i64::MAX)
+        let (all, of_editions) = self.room(&mut tx, free, now).await?;
+        self.share_used_up = of_editions == 0;
+        let left = |claimed: &[(ClaimedMessage, InHand)], room: usize| {
+            i64::try_from(room.saturating_sub(claimed.len())).unwrap_or(i64::MAX)
         };
         // Somebody sits before their mailbox and waits for a notice: no edition goes first.
-        let mut due = tx.due_notices(now, left(&claimed)).await?;
+        let mut due = tx.due_notices(now, left(&claimed, all)).await?;
         let mut editions = tx.open_editions().await?.into_iter();
         loop {
             for message in due {
                 looked_at += 1;
-                match policy::unsendable(&message, now) {
-                    Some((state, cause)) => tx.end_unsent(message.id, state, cause, now).await?,
-                    None => claimed.push(message),
+                if let Some((state, cause)) = policy::unsendable(&message, now) {
+                    tx.end_unsent(message.id, state, cause, now).await?;
+                    continue;
+                }
+                let notice = matches!(message.of, MessageOf::Notice { .. });
+                let address = message.address.as_deref().unwrap_or_default();
+                match self.domains.turn(address, notice, now) {
+                    Turn::Now(in_hand) => claimed.push((message, in_hand)),
+                    Turn::Later(at) => tx.put_off(message.id, at).await?,
                 }
             }
-            let next = editions.next().filter(|_| claimed.len() < free);
+            let next = editions.next().filter(|_| claimed.len() < of_editions);
             let Some(edition) = next else { break };
-            due = tx.due_messages(edition.id, now, left(&claimed)).await?;
+            due = tx.due_messages(edition.id, now, left(&claimed, of_editions)).await?;
         }
         if looked_at == 0 && !self.strays {
             return Ok(0);
         }
-        let ids: Vec<i64> = claimed.iter().map(|message| message.id).collect();
+        let ids: Vec<i64> = claimed.iter().map(|(message, _)| message.id).collect();
         if !ids.is_empty() {
             tx.claim(&ids, self.worker, now).await?;
         }
@@ -222,8 +268,8 @@ impl<'a> Claiming<'a> {
             totals.in_doubt += doubts;
             doubts > 0
         });
-        for message in claimed {
-            self.hand_over(jobs, message).await?;
+        for (message, in_hand) in claimed {
+            self.hand_over(jobs, message, in_hand).await?;
         }
         self.strays = false;
         Ok(looked_at)
@@ -233,6 +279,7 @@ impl<'a> Claiming<'a> {
         &mut self,
         jobs: &mpsc::Sender<Job>,
         message: ClaimedMessage,
+        in_hand: InHand,
     ) -> Result<(), DeliveryError> {
         if let Some(pace) = &mut self.pace {
             pace.next().await;
@@ -249,7 +296,7 @@ impl<'a> Claiming<'a> {
                 return Ok(());
             }
         };
-        let job = Job { message, envelope, bytes, place };
+        let job = Job { message, envelope, bytes, place, _domain: in_hand };
         jobs.send(job).await.map_err(|_| DeliveryError::Recorder)
     }
 
@@ -274,7 +321,11 @@ impl<'a> Claiming<'a> {
                 self.parcels.message(&body, &own)
             }
         };
-        Ok((bytes, Envelope { return_path: sender.address.to_string(), recipient }))
+        let return_path = match &self.delivery.bounce_address {
+            Some(bounces) => self.delivery.keys.bounce_address(bounces, message.id),
+            None => sender.address.to_string(),
+        };
+        Ok((bytes, Envelope { return_path, recipient }))
     }
 
     /// How long to wait until something may be due; none where the run is at its end.

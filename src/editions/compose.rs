@@ -31,6 +31,8 @@ pub const ENTRIES_MAX: usize = 80;
 const ENTRIES_FEWER: usize = 5;
 /// Titles in the line that mailboxes show beside the subject.
 const PREHEADER_TITLES: usize = 3;
+/// The longest sender in a Feedback-ID, in characters.
+const FEEDBACK_SENDER_CHARS_MAX: usize = 15;
 
 /// What every variant of an edition is made with.
 #[derive(Debug)]
@@ -121,6 +123,7 @@ impl<'a> Composer<'a> {
             unsubscribe_base: &unsubscribe_base(self.site),
             help: None,
             archive: None,
+            feedback_id: Some(&self.feedback_id(sender.address.domain())),
             boundary: &boundary,
         })?;
         let positions = entries.iter().map(|told| window.entry(told.index).position);
@@ -133,6 +136,15 @@ impl<'a> Composer<'a> {
             html_bytes,
         };
         Ok(tx.intern_variant(self.edition.id, &variant).await?)
+    }
+
+    /// What large receivers show complaints by: edition, cadence, list, and the sender as 5 to 15
+    /// letters and digits.
+    fn feedback_id(&self, domain: &str) -> String {
+        let letters = domain.chars().filter(char::is_ascii_alphanumeric).chain("news".chars());
+        let sender: String = letters.take(FEEDBACK_SENDER_CHARS_MAX).collect();
+        let EditionRow { id, list_id, cadence, .. } = &self.edition;
+        format!("{id}:{cadence}:{list_id}:{sender}")
     }
 
     /// Sections in the order of the topics, an entry under the first of its topics that is

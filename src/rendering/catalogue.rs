@@ -7,6 +7,7 @@ use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 use super::NoticeAbout;
+use super::rehearsal::RehearsalWords;
 use super::templates::TemplateError;
 
 /// A phrase in the singular and in the plural. Italian and English need no third form.
@@ -133,6 +134,7 @@ pub(super) struct Catalogue {
     phrases: Phrases,
     pub(super) words: Words,
     pub(super) notices: Notices,
+    pub(super) rehearsal: RehearsalWords,
 }
 
 impl Catalogue {
@@ -170,6 +172,7 @@ impl Catalogue {
             (&self.notices.already.todo, &["hours"]),
             (&self.notices.preferences.asked, &["site"]),
             (&self.notices.preferences.todo, &["hours"]),
+            (&self.rehearsal.note, &["address"]),
         ];
         for (phrase, places) in phrases {
             let missing = places.iter().find(|place| !phrase.contains(&format!("{{{place}}}")));

@@ -74,6 +74,9 @@ pub struct HeaderView<'a> {
     pub help: Option<&'a str>,
     /// Where past editions are: http, https or mailto (RFC 2369 3.6).
     pub archive: Option<&'a str>,
+    /// What receivers add up complaints by, such as `12:daily:residents:comuneexampleit`: three
+    /// groups, from the small to the large, and the sender.
+    pub feedback_id: Option<&'a str>,
     /// The boundary of the variant's body.
     pub boundary: &'a Boundary,
 }
@@ -134,6 +137,10 @@ pub fn headers(view: &HeaderView<'_>) -> Result<Vec<u8>, HeaderError> {
         if let Some(uri) = uri {
             let _ = write!(out, "{field}: <{}>\r\n", header_uri(field, uri)?);
         }
+    }
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.:".contains(&b);
+    if let Some(id) = view.feedback_id.filter(|id| id.len() <= 200 && id.bytes().all(is_plain)) {
+        let _ = write!(out, "Feedback-ID: {id}\r\n");
     }
     // RFC 3834 5: no vacation notice shall answer.
     out.push_str("Auto-Submitted: auto-generated\r\nPrecedence: list\r\n");

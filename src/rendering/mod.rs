@@ -14,6 +14,7 @@ mod mjml;
 mod notices;
 pub mod plain;
 pub mod quoted;
+mod rehearsal;
 mod templates;
 mod views;
 

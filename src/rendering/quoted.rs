@@ -110,6 +110,32 @@ fn is_literal(character: char, rest: &str, column: usize) -> bool {
     }
 }
 
+/// Decodes what [`encode`] made; line ends are LF alone, holes stay as they are.
+pub(super) fn decode(encoded: &[u8]) -> String {
+    let digit = |octet: u8| char::from(octet).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let mut out = Vec::with_capacity(encoded.len());
+    let mut rest = encoded;
+    while let Some((&octet, after)) = rest.split_first() {
+        let escaped = match (octet, after) {
+            (b'=', [high, low, ..]) => digit(*high).zip(digit(*low)),
+            _ => None,
+        };
+        rest = match (octet, escaped) {
+            (_, Some((high, low))) => {
+                out.push(high << 4 | low);
+                &after[2..]
+            }
+            (b'=', None) if after.starts_with(b"\r\n") => &after[2..],
+            (b'\r', None) if after.starts_with(b"\n") => after,
+            _ => {
+                out.push(octet);
+                after
+            }
+        };
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 fn hex(nibble: u8) -> u8 {
     b"0123456789ABCDEF"[usize::from(nibble & 15)]
 }

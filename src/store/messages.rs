@@ -27,6 +27,8 @@ statements! {
         ORDER BY m.next_try_at, m.id LIMIT $3" + { postgres: "FOR UPDATE OF m SKIP LOCKED" };
     END_UNSENT = "UPDATE message SET state = $2, cause = $3, ended_at = $4
         WHERE id = $1 AND state IN ('waiting', 'queued', 'deferred')";
+    PUT_OFF = "UPDATE message SET next_try_at = $2
+        WHERE id = $1 AND state IN ('queued', 'deferred')";
     NEXT_TRY = "SELECT min(d.at) AS at FROM (
             SELECT min(m.next_try_at) AS at FROM edition e JOIN message m ON m.edition_id = e.id
                 WHERE e.state = 'open' AND m.state IN ('queued', 'deferred')
@@ -344,6 +346,12 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Puts a message off that may not go yet; nothing of it was tried.
+    pub async fn put_off(&mut self, message: i64, until: Timestamp) -> Result<(), StoreError> {
+        self.execute(PUT_OFF, values![message, until]).await?;
+        Ok(())
+    }
+
     /// Ends a message that has not been sent: `cancelled`, `expired`, `dropped`.
     pub async fn end_unsent(
         &mut self,
@@ -517,7 +525,7 @@ impl Tx<'_> {
 }
 
 impl ClaimedMessage {
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             id: row.int("id")?,
             of: MessageOf::Edition {

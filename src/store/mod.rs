@@ -38,6 +38,7 @@ mod sign_ups;
 mod sources;
 mod sqlite;
 mod stream;
+mod to_come;
 mod trace;
 mod value;
 mod worker;
@@ -56,6 +57,7 @@ pub use error::StoreError;
 pub use holds::{HeldItem, HoldCause, HoldRow};
 pub use identities::{HeldAct, KeyedItem, LastAnswerRow};
 pub use installation::Marks;
+pub use limits::RelayUse;
 pub use lists::{CadenceRow, Carrying, ListRow};
 pub use messages::{
     AttemptRow, ClaimedMessage, Doubt, MessageOf, MessageRow, MessageState, Outcome, OutcomeRow,
@@ -129,6 +131,7 @@ pub fn all_statements() -> Vec<(&'static str, Sql)> {
         acts::ALL,
         sources::ALL,
         stream::ALL,
+        to_come::ALL,
         trace::ALL,
         worker::ALL,
     ]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use banditore::clock::Clock;
-use banditore::config::{Smtp, Tls};
+use banditore::config::Smtp;
 use banditore::delivery::smtp::{Envelope, Relay, StageLimits};
 use banditore::demo::mail_server::{MailServer, ServerLimits};
 use banditore::demo::mailbox::{Mailbox, router};
@@ -63,15 +63,7 @@ async fn dialogue(octets: &[u8]) -> (String, Arc<Mailbox>) {
 #[tokio::test]
 async fn mail_that_our_own_client_sends_is_taken_octet_for_octet() {
     let running = mail_server(ServerLimits::default()).await;
-    let config = Smtp {
-        host: running.address.ip().to_string(),
-        port: running.address.port(),
-        tls: Tls::None,
-        username: None,
-        password: None,
-        connections: 1,
-        messages_per_second: None,
-    };
+    let config = Smtp::at(&running.address.ip().to_string(), running.address.port());
     let hello = "mail.example.it".to_owned();
     let relay = Relay::new(&config, hello, StageLimits::default()).unwrap();
     let mut connection = relay.open().await.unwrap();

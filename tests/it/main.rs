@@ -13,6 +13,7 @@ mod dates;
 mod delivery;
 mod demo;
 mod demo_servers;
+mod dkim;
 mod explaining;
 mod feeds;
 mod feeds_hostile;

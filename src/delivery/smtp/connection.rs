@@ -29,6 +29,8 @@ pub(super) struct Offers {
     pub size: bool,
     /// The largest message it takes, in octets, where it says (RFC 1870 4: 0 says nothing).
     pub size_octets_max: Option<u64>,
+    /// How many messages it takes on one connection, where it says (LIMITS, RFC 9422 4.1).
+    pub messages_max: Option<u32>,
 }
 
 impl Offers {
@@ -45,6 +47,12 @@ impl Offers {
                     offers.size = true;
                     offers.size_octets_max =
                         words.next().and_then(|word| word.parse().ok()).filter(|max| *max > 0);
+                }
+                "LIMITS" => {
+                    let mut limits = words.filter_map(|word| word.split_once('='));
+                    let max = limits.find(|(name, _)| name.eq_ignore_ascii_case("MAILMAX"));
+                    offers.messages_max =
+                        max.and_then(|(_, max)| max.parse().ok()).filter(|max| *max > 0);
                 }
                 _ => {}
             }
@@ -122,6 +130,11 @@ impl Connection {
         };
         self.talk = keep.then_some(talk);
         outcome
+    }
+
+    /// How many messages the server takes on one connection, where it says.
+    pub fn messages_max(&self) -> Option<u32> {
+        self.offers.messages_max
     }
 
     /// Says goodbye, if there is still someone to say it to.

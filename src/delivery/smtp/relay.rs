@@ -2,13 +2,15 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::extension::ClientId;
 use rustls::crypto::ring;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -22,7 +24,7 @@ use super::connection::{Connection, Offers};
 use super::failure::{Failure, FailureKind, Stage};
 use super::reply::{RawReply, Reply};
 use super::wire::{Line, Seen, Wire};
-use crate::config::{Smtp, Tls};
+use crate::config::{Auth, Password, Smtp, Tls};
 
 /// How many addresses of the relay's name are tried.
 const ADDRESSES_MAX: usize = 8;
@@ -55,7 +57,7 @@ pub struct Relay {
     /// None where `tls` is.
     protection: Option<(TlsConnector, ServerName<'static>)>,
     hello: ClientId,
-    credentials: Option<Credentials>,
+    credentials: Option<SignIn>,
     limits: StageLimits,
 }
 
@@ -70,6 +72,9 @@ impl Relay {
         hello_name: String,
         limits: StageLimits,
     ) -> Result<Self, InvalidRelay> {
+        if let Some(file) = config.ca_file.as_ref().filter(|_| config.tls != Tls::None) {
+            return Self::trusting_only(own_roots(file)?, config, hello_name, limits);
+        }
         let verified = || {
             let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
                 .with_safe_default_protocol_versions()
@@ -119,7 +124,12 @@ impl Relay {
             (Some(_), Some(_)) if protection.is_none() && !is_loopback(&config.host) => {
                 return Err(InvalidRelay::PasswordUnprotected(config.host.clone()));
             }
-            (Some(user), Some(password)) => Some(Credentials::new(user.clone(), password.clone())),
+            (Some(user), Some(password)) => Some(SignIn {
+                user: user.clone(),
+                password: password.clone(),
+                file: config.password_file.clone(),
+                mechanisms: mechanisms(config.auth),
+            }),
         };
         let hello = match hello_name.parse::<IpAddr>() {
             Ok(IpAddr::V4(address)) => ClientId::Ipv4(address),
@@ -273,27 +283,75 @@ impl Relay {
         &self,
         smtp: &mut AsyncSmtpConnection,
         seen: &Seen,
-        credentials: &Credentials,
+        sign_in: &SignIn,
     ) -> Result<(), Failure> {
-        const MECHANISMS: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
-        if smtp.server_info().get_auth_mechanism(&MECHANISMS).is_none() {
-            return Err(Failure::temporary(
-                Stage::Auth,
-                "the relay offers neither PLAIN nor LOGIN",
-            ));
+        let mechanisms = sign_in.mechanisms;
+        let failed = |what: &str| Failure::temporary(Stage::Auth, what);
+        if smtp.server_info().get_auth_mechanism(mechanisms).is_none() {
+            let names: Vec<String> = mechanisms.iter().map(ToString::to_string).collect();
+            return Err(failed(&format!("the relay does not offer {}", names.join(" or "))));
         }
+        let credentials = sign_in.credentials().await?;
         seen.forget();
-        let ended = timeout(self.limits.command, smtp.auth(&MECHANISMS, credentials)).await;
+        let ended = timeout(self.limits.command, smtp.auth(mechanisms, &credentials)).await;
         // 334 is a challenge; the first reply that is none decides (RFC 4954 6: 235).
         match seen.replies().into_iter().find(|reply| reply.code != 334) {
             Some(reply) if reply.code == 235 && !reply.more && matches!(ended, Ok(Ok(_))) => Ok(()),
             Some(reply) => Err(replied(Stage::Auth, &reply)),
+            // The challenge to a token is why it was refused; nobody could answer it.
+            None if mechanisms == [Mechanism::Xoauth2] && seen.reply().is_some() => {
+                Err(failed("the relay refused the access token"))
+            }
             None => Err(match ended {
-                Ok(Err(error)) => Failure::temporary(Stage::Auth, error.to_string()),
-                Ok(Ok(_)) | Err(_) => Failure::temporary(Stage::Auth, "no reply in time"),
+                Ok(Err(error)) => failed(&error.to_string()),
+                Ok(Ok(_)) | Err(_) => failed("no reply in time"),
             }),
         }
     }
+}
+
+/// How to sign in.
+struct SignIn {
+    user: String,
+    password: Password,
+    file: Option<PathBuf>,
+    mechanisms: &'static [Mechanism],
+}
+
+impl SignIn {
+    /// Name and password; from the file as it is now, where they stand in one.
+    async fn credentials(&self) -> Result<Credentials, Failure> {
+        let Some(file) = &self.file else {
+            return Ok(Credentials::new(self.user.clone(), self.password.reveal().to_owned()));
+        };
+        let text = tokio::fs::read_to_string(file).await.map_err(|error| {
+            Failure::temporary(Stage::Auth, format!("smtp.password_file cannot be read: {error}"))
+        })?;
+        let password = text.trim_end_matches(['\r', '\n']).to_owned();
+        Ok(Credentials::new(self.user.clone(), password))
+    }
+}
+
+fn mechanisms(auth: Auth) -> &'static [Mechanism] {
+    match auth {
+        Auth::Auto => &[Mechanism::Plain, Mechanism::Login],
+        Auth::Plain => &[Mechanism::Plain],
+        Auth::Login => &[Mechanism::Login],
+        Auth::Xoauth2 => &[Mechanism::Xoauth2],
+    }
+}
+
+/// The certificates of a file, in PEM, one at least.
+fn own_roots(file: &Path) -> Result<RootCertStore, InvalidRelay> {
+    let refused = |cause: &dyn std::fmt::Display| {
+        InvalidRelay::Tls(format!("the certificates of {}: {cause}", file.display()))
+    };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| refused(&error))? {
+        let certificate = certificate.map_err(|error| refused(&error))?;
+        roots.add(certificate).map_err(|error| refused(&error))?;
+    }
+    if roots.is_empty() { Err(refused(&"there are none")) } else { Ok(roots) }
 }
 
 fn replied(stage: Stage, reply: &RawReply) -> Failure {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use banditore::config::{Smtp, Tls};
+use banditore::config::Smtp;
 use banditore::delivery::smtp::{Relay, StageLimits};
-use banditore::delivery::{Run, Totals, Until};
+use banditore::delivery::{Relays, Run, Totals, Until};
 use banditore::round;
 use tokio::sync::watch;
 
@@ -53,19 +53,11 @@ async fn a_relay_that_says_goodbye_on_the_new_connection_too_is_tried_later() {
 async fn a_connection_without_messages_is_closed_with_quit_while_the_run_goes_on() {
     let server = ScriptedRelay::start([accepting()]).await;
     let house = house(server.port, 1).await;
-    let smtp = Smtp {
-        host: "127.0.0.1".to_owned(),
-        port: server.port,
-        tls: Tls::None,
-        username: None,
-        password: None,
-        connections: 1,
-        messages_per_second: None,
-    };
+    let smtp = Smtp { connections: 1, ..Smtp::at("127.0.0.1", server.port) };
     let limits = StageLimits { idle: Duration::from_millis(5), ..StageLimits::default() };
     let relay = Relay::new(&smtp, "news.example.it".to_owned(), limits).unwrap();
     let mut delivery = round::delivery(&house.installation).unwrap();
-    delivery.relay = Arc::new(relay);
+    delivery.relays = Arc::new(Relays::only(&smtp, relay));
     let run = Run::of(Until::Stopped, watch::channel(Totals::default()).0);
     let stop = run.stop.clone();
     let running = tokio::spawn(async move { delivery.run(&run).await });

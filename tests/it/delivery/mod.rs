@@ -6,6 +6,7 @@ mod doubts;
 mod idle;
 mod outcomes;
 mod postfix;
+mod relays;
 pub mod sink;
 pub mod support;
 mod takeover;

@@ -42,12 +42,14 @@ pub struct Plan {
     pub in_doubt: &'static str,
     pub connections: usize,
     pub engine: Engine,
+    /// More keys of `[smtp]`, and then more sections.
+    pub more: String,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let engine = Engine::of_this_run();
-        Self { port: 1, people: 1, in_doubt: "resend", connections: 1, engine }
+        Self { port: 1, people: 1, in_doubt: "resend", connections: 1, engine, more: String::new() }
     }
 }
 
@@ -76,7 +78,7 @@ impl Plan {
     }
 
     fn configuration(&self, database: &str) -> String {
-        let Self { port, in_doubt, connections, .. } = self;
+        let Self { port, in_doubt, connections, more, .. } = self;
         format!(
             r#"
             [site]
@@ -88,6 +90,7 @@ impl Plan {
             port = {port}
             tls = "none"
             connections = {connections}
+            {more}
             [database]
             url = "{database}"
             [[source]]

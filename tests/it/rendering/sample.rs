@@ -139,6 +139,7 @@ pub fn header<'a>(subject: &'a str, boundary: &'a Boundary, language: Language) 
         unsubscribe_base: UNSUBSCRIBE,
         help: Some("https://notizie.example.org/aiuto"),
         archive: Some("https://notizie.example.org/edizioni"),
+        feedback_id: Some("12:daily:residenti:notizieexample"),
         boundary,
     }
 }

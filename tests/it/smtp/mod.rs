@@ -4,6 +4,7 @@
 
 mod breaks;
 mod content;
+mod others;
 mod protection;
 mod refusals;
 mod replies;
@@ -11,7 +12,7 @@ pub mod script;
 
 use std::time::Duration;
 
-use banditore::config::{Smtp, Tls};
+use banditore::config::{Auth, Smtp, Tls};
 use banditore::delivery::smtp::{Connection, Envelope, Failure, Relay, Reply, StageLimits};
 
 use script::ScriptedRelay;
@@ -50,15 +51,7 @@ fn limits() -> StageLimits {
 }
 
 fn config(port: u16) -> Smtp {
-    Smtp {
-        host: "127.0.0.1".to_owned(),
-        port,
-        tls: Tls::None,
-        username: None,
-        password: None,
-        connections: 1,
-        messages_per_second: None,
-    }
+    Smtp { connections: 1, ..Smtp::at("127.0.0.1", port) }
 }
 
 fn relay(port: u16, limits: StageLimits) -> Relay {

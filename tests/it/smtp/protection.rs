@@ -23,12 +23,12 @@ const PLAIN: &str = "
     S 235 2.7.0 welcome
 ";
 
-fn protected(port: u16, tls: Tls) -> Smtp {
+pub fn protected(port: u16, tls: Tls) -> Smtp {
     Smtp {
         host: "localhost".to_owned(),
         tls,
         username: Some("ufficio".to_owned()),
-        password: Some("segreto".to_owned()),
+        password: Some("segreto".into()),
         ..config(port)
     }
 }

@@ -1,6 +1,7 @@
 //! What tests of the whole house share: a database of their own, small rules, a planner.
 
 pub mod database;
+pub mod python;
 mod random;
 
 use std::sync::OnceLock;
