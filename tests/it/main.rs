@@ -14,6 +14,7 @@ mod delivery;
 mod demo;
 mod demo_servers;
 mod dkim;
+mod dns;
 mod explaining;
 mod feeds;
 mod feeds_hostile;

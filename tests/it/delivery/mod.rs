@@ -3,6 +3,7 @@
 mod archiving;
 mod database;
 mod doubts;
+mod dry_run;
 mod idle;
 mod outcomes;
 mod postfix;
