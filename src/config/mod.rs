@@ -246,7 +246,7 @@ impl Config {
         self.smtp.as_ref().ok_or(ConfigError::NoRelay)
     }
 
-    /// What signs messages, its keys read from their files; one that signs nothing without `[dkim]`.
+    /// What signs messages, its keys read from their files; without `[dkim]` it signs nothing.
     ///
     /// # Errors
     /// Where a file cannot be read, or holds no key of its kind.

@@ -87,7 +87,7 @@ impl Parcels {
         Ok(body)
     }
 
-    /// A mail that only tries things out, with a banner: what a message would say, in an envelope to
+    /// A mail that only tries things out, with a banner: what a message would say, addressed to
     /// `to`. Its links end nobody's subscription and open nobody's preferences, since it comes into
     /// other hands; its Message-ID is none of a real mail, so that neither hides the other.
     ///

@@ -182,7 +182,7 @@ impl<'a> Claiming<'a> {
         Step::Again
     }
 
-    /// The relays have had their share, and something is due: how long to wait, for only time helps.
+    /// The relays have had their share, and something is due: how long to wait.
     fn used_up(&mut self) -> Duration {
         if !self.said_used_up {
             tracing::warn!("the relays have had their share of the hour or the day; waiting");

@@ -15,7 +15,10 @@ use banditore::delivery::dns::{Asked, DnsFinding, Names, Standing, look};
 
 use crate::program::{Office, SECRET};
 
-type Zone = BTreeMap<(String, RecordType), Vec<RData>>;
+type Place = (String, RecordType);
+type Zone = BTreeMap<Place, Vec<RData>>;
+/// What is wrong, where, with which values, and what is said of it.
+type Case<'a> = (&'a str, Place, Vec<RData>, &'a str);
 
 /// A resolver that knows a zone and nothing else; one without a zone says nothing at all.
 async fn resolver(zone: Option<Zone>) -> SocketAddr {
@@ -128,13 +131,13 @@ async fn of_each_record_that_is_missing_it_is_said_what_to_publish() {
 #[tokio::test]
 async fn each_way_in_which_a_record_can_be_wrong_is_told() {
     let signer = signer();
-    let other = super::dns::signer();
+    let other = self::signer();
     let domain = "comune-prova.it".to_owned();
     let key = signer.records()[0].0.clone();
     let of_other = other.records()[0].1.clone();
     let elsewhere = RData::PTR(PTR(name("altro.example.")));
     let none = RData::MX(MX::new(0, Name::root()));
-    let cases: [(&str, (String, RecordType), Vec<RData>, &str); 7] = [
+    let cases: [Case<'_>; 7] = [
         ("SPF", (domain.clone(), RecordType::TXT), texts(&["v=spf1 +all"]), "everybody"),
         ("SPF", (domain.clone(), RecordType::TXT), texts(&["v=spf1 mx", "v=spf1 a"]), "2 SPF"),
         ("DKIM", (key.clone(), RecordType::TXT), texts(&[&of_other]), "another key"),
@@ -166,7 +169,7 @@ async fn a_key_of_another_domain_does_not_count_and_a_policy_above_does() {
     let mut zone = good(&signer);
     for (name, value) in [("altro-prova.it", "v=spf1 a"), ("news.comune-prova.it", "v=spf1 a")] {
         zone.insert((name.to_owned(), RecordType::TXT), texts(&[value]));
-        let mx = RData::MX(MX::new(10, super::dns::name("posta.comune-prova.it.")));
+        let mx = RData::MX(MX::new(10, self::name("posta.comune-prova.it.")));
         zone.insert((name.to_owned(), RecordType::MX), vec![mx]);
     }
     let sending = |sender: &str| Asked { senders: vec![sender.to_owned()], ..asked(&signer) };

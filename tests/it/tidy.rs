@@ -24,7 +24,7 @@ const PLACES: [(&[&str], &[&str], &str); 12] = [
     (&["sqlx"], &["src/store/"], "nothing above the store knows the database"),
     (&["reqwest", "feed_rs", "scraper", "ammonia"], &["src/ingest/"], "ingest alone reads sources"),
     (&["hickory_resolver"], &["src/delivery/dns/"], "one room asks about names"),
-    (&["ring", "rsa"], &["src/delivery/dkim/"], "one room signs"),
+    (&["ring::signature", "rsa"], &["src/delivery/dkim/"], "one room signs"),
     (&["mrml"], &["src/rendering/"], "templates are compiled by rendering"),
     (&["rust_stemmers", "aho_corasick"], &["src/topics/"], "topics alone reads words"),
     (&["clap", "indicatif"], &["src/cli/"], "the command line is one room"),

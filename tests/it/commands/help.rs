@@ -3,7 +3,7 @@
 use crate::program::Office;
 
 /// Every command but `demo`, as it is typed.
-const COMMANDS: [&str; 47] = [
+const COMMANDS: [&str; 49] = [
     "",
     "init",
     "check",
@@ -37,6 +37,8 @@ const COMMANDS: [&str; 47] = [
     "digest approve",
     "digest refuse",
     "deliver",
+    "dkim",
+    "dkim new",
     "explain",
     "audit",
     "messages",
