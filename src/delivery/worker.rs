@@ -35,6 +35,9 @@ const WAIT_SECONDS_MAX: u64 = 30;
 /// claimed, or a bell that rings and rings, must not make the loop spin.
 const LOOK_AGAIN_MS_MIN: u64 = 50;
 
+/// The cadence whose editions go before all others.
+const IMMEDIATE: &str = "immediate";
+
 /// Whether the loop goes on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
@@ -234,7 +237,10 @@ impl<'a> Claiming<'a> {
         };
         // Somebody sits before their mailbox and waits for a notice: no edition goes first.
         let mut due = tx.due_notices(now, left(&claimed, all)).await?;
-        let mut editions = tx.open_editions().await?.into_iter();
+        let mut editions = tx.open_editions().await?;
+        // What is urgent does not wait behind a large digest. The sort is stable.
+        editions.sort_by_key(|edition| edition.cadence.as_str() != IMMEDIATE);
+        let mut editions = editions.into_iter();
         loop {
             for message in due {
                 looked_at += 1;

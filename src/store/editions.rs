@@ -19,8 +19,7 @@ statements! {
     EDITIONS = "SELECT * FROM edition WHERE id > $1 ORDER BY id LIMIT $2";
     EDITION_OF_POSITION = "SELECT * FROM edition WHERE list_id = $1 AND cadence = $2
         AND since < $3 AND cut >= $3 ORDER BY id DESC LIMIT 1";
-    OPEN_EDITIONS = "SELECT * FROM edition WHERE state = 'open'
-        ORDER BY CASE cadence WHEN 'immediate' THEN 0 ELSE 1 END, slot_at, id";
+    OPEN_EDITIONS = "SELECT * FROM edition WHERE state = 'open' ORDER BY slot_at, id";
     PLANNED = "UPDATE edition SET state = $2, planned_at = $3,
         released_at = CASE WHEN $2 = 'open' THEN CAST($3 AS BIGINT) END WHERE id = $1";
     DECIDE_EDITION = "UPDATE edition SET state = $2, decided_by = $3, released_at = $4

@@ -150,6 +150,10 @@ const UNTRACED: &[(&str, &[&str])] = &[
             "FORGET_HITS_BEFORE",
         ],
     ),
+    (
+        "what a relay takes is counted, and what is too much goes later",
+        &["COUNT_RELAYED", "PUT_OFF"],
+    ),
     ("part of releasing or dropping what is held, traced there", &["FORGET_HELD_ENTRIES"]),
     ("counting what has a limit; the counters are the record", &["HIT"]),
     (
