@@ -123,6 +123,18 @@ async fn say_held(tx: &mut Tx<'_>, source: &SourceId, taken: &TakenIn) -> Result
     Ok(())
 }
 
+/// What rules and followed words look at.
+impl<'a> From<&'a NewRevision> for ItemText<'a> {
+    fn from(revision: &'a NewRevision) -> Self {
+        Self {
+            title: &revision.title,
+            text: revision.full_text.as_deref().unwrap_or(&revision.summary),
+            categories: &revision.categories,
+            image_alt: &revision.image_alt,
+        }
+    }
+}
+
 async fn classify(
     tx: &mut Tx<'_>,
     rules: &Rules,

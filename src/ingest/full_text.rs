@@ -1,8 +1,8 @@
 //! The whole text of items of which their source shows only a teaser, from their own page.
 //!
 //! It is polite: few pages a poll, one after another, of the source's own host, through the same
-//! fetcher as everything else. It is done once: a page is asked for again only where
-//! the teaser has changed, whatever came of it. What is no page (a PDF, an act's file) is linked and not read.
+//! fetcher as everything else. It is done once: a page is asked for again only where the teaser has
+//! changed, whatever came of it. What is no page (a PDF, an act's file) is linked and not read.
 
 use std::time::Duration;
 
@@ -73,9 +73,9 @@ fn is_page_of(url: &Url, base: &Url) -> bool {
 }
 
 /// Gives each item that shows only a teaser, and is new or was changed, the text of its page, where
-/// that is longer: at most [`FULL_TEXTS_PER_POLL_MAX`] pages in [`FULL_TEXT_SECONDS_MAX`]. Nothing is asked
-/// for the first answer, which tells nobody. Gives what could not be read, for a person; those
-/// items keep their teasers.
+/// that is longer: at most [`FULL_TEXTS_PER_POLL_MAX`] pages in [`FULL_TEXT_SECONDS_MAX`]. Nothing
+/// is asked for the first answer, which tells nobody. Gives what could not be read, for a person;
+/// those items keep their teasers.
 ///
 /// # Errors
 /// Where the database fails.

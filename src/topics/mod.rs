@@ -23,7 +23,6 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{PlaceId, TopicId};
-use crate::store::NewRevision;
 
 pub use analysis::{FIELD_OCTETS_MAX, WORD_LETTERS_MAX};
 pub use codes::{CODES_MAX, Codes};
@@ -46,17 +45,6 @@ pub struct ItemText<'a> {
     pub categories: &'a [String],
     /// Texts that stand for images.
     pub image_alt: &'a [String],
-}
-
-impl<'a> From<&'a NewRevision> for ItemText<'a> {
-    fn from(revision: &'a NewRevision) -> Self {
-        Self {
-            title: &revision.title,
-            text: revision.full_text.as_deref().unwrap_or(&revision.summary),
-            categories: &revision.categories,
-            image_alt: &revision.image_alt,
-        }
-    }
 }
 
 /// Where in an item words were found.

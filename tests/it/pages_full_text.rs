@@ -53,8 +53,9 @@ fn feed(base: &Url, teaser: &str, links: &[&str]) -> Reading {
     let items: String = links
         .iter()
         .map(|link| {
+            let name = link.split('?').next().unwrap();
             format!(
-                "<item><title>Notizia {link}</title><link>{link}</link>\
+                "<item><title>Notizia {name}</title><link>{link}</link>\
                  <description>{teaser}</description></item>"
             )
         })
