@@ -149,7 +149,7 @@ impl Tx<'_> {
         rows.iter().map(&mut read).collect()
     }
 
-    /// Lets an item that has `held` other keys be known by these. Beyond [`ITEM_KEYS_MAX`] those
+    /// Lets an item that has `held` other keys be known by these. Beyond `ITEM_KEYS_MAX` those
     /// are forgotten that were given longest ago.
     pub async fn give_keys(
         &mut self,
