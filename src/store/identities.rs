@@ -26,12 +26,12 @@ statements! {
     };
     KEYED_ITEMS = {
         sqlite: "SELECT i.id, i.revision, i.digest, i.link, i.publication_end, r.title,
-                CASE WHEN i.act_json IS NULL THEN 0 ELSE 1 END AS is_act
+                CASE WHEN i.act_json IS NULL THEN CAST(0 AS BIGINT) ELSE 1 END AS is_act
             FROM item i
             JOIN revision r ON r.item_id = i.id AND r.revision = i.revision
             WHERE i.id IN (SELECT value FROM json_each($1)) ORDER BY i.id",
         postgres: "SELECT i.id, i.revision, i.digest, i.link, i.publication_end, r.title,
-                CASE WHEN i.act_json IS NULL THEN 0 ELSE 1 END AS is_act
+                CASE WHEN i.act_json IS NULL THEN CAST(0 AS BIGINT) ELSE 1 END AS is_act
             FROM item i
             JOIN revision r ON r.item_id = i.id AND r.revision = i.revision
             WHERE i.id = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text($1::json)))
