@@ -309,7 +309,7 @@ async fn try_poll(
     let (read, found, hints, base) = tokio::task::spawn_blocking(move || {
         let SourceSettings { kind, page, .. } = settings;
         let mut read = read(&bytes, content_type.as_deref(), &base, kind, &page, zone, now);
-        let found = read.as_mut().ok().and_then(|reading| headline.apply(reading));
+        let found = read.as_mut().ok().and_then(|reading| headline.find_and_apply(reading));
         let is_rss = read.as_ref().is_ok_and(|reading| reading.kind == ReadingKind::Rss);
         let hints = if is_rss { FeedHints::of(&bytes) } else { FeedHints::default() };
         (read, found, hints, base)
@@ -327,8 +327,8 @@ async fn try_poll(
     }
     let mut tx = installation.store.write().await?;
     let Some(source) = still(&mut tx, source).await? else { return Ok(TakenIn::default()) };
-    if let Some(headline) = found {
-        tx.set_headline(&source.id, headline.as_str()).await?;
+    if let Some(found) = &found {
+        found.keep(&mut tx, &source, &reading, now).await?;
     }
     // When it is due next is said with the rest of the answer.
     let taken = take_in(&mut tx, &source, &reading, &validators, now, now).await?;

@@ -100,8 +100,8 @@ async fn play(
     let mut tx = store.write().await?;
     let Some(row) = tx.source(source).await? else { return Ok(()) };
     let headline = Headline::Auto.or_found(row.headline.as_deref());
-    if let Some(found) = headline.apply(&mut reading) {
-        tx.set_headline(source, found.as_str()).await?;
+    if let Some(found) = headline.find_and_apply(&mut reading) {
+        found.keep(&mut tx, &row, &reading, now).await?;
     }
     let taken = take_in(&mut tx, &row, &reading, &Validators::default(), now, now).await?;
     tx.commit().await?;

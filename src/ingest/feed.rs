@@ -84,7 +84,7 @@ fn reading(feed: Feed, base: &Url, zone: Tz, now: Timestamp, warnings: &mut Warn
     let cleaner = Cleaner::new(base);
     let entries = feed.entries.into_iter().take(ITEMS_MAX);
     let read = entries.map(|entry| {
-        let act = is_albo.then(|| albo::act(&entry, zone, now));
+        let act = (is_albo || albo::is_act(&entry)).then(|| albo::act(&entry, zone, now));
         ReadItem { act, ..item(entry, kind, base, &cleaner, warnings) }
     });
     let items = read.collect();

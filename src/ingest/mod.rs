@@ -57,7 +57,10 @@ mod worth_telling;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-pub use albo::{ATTACHMENTS_MAX, Act, HEADLINE_ITEMS_MIN, Headline, PUBLICATION_DAYS_DEFAULT};
+pub use albo::{
+    ATTACHMENTS_MAX, Act, FoundHeadline, HEADLINE_ITEMS_MIN, Headline, PUBLICATION_AHEAD_DAYS_MAX,
+    PUBLICATION_DAYS_DEFAULT, PUBLICATION_DAYS_MAX,
+};
 pub use alternate::ALTERNATES_MAX;
 pub use claims::{CLAIM_SECONDS, claim_due, release};
 pub use dates::{

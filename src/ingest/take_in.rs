@@ -101,6 +101,42 @@ pub async fn take_in(
     Ok(taken)
 }
 
+/// Lets known items be found by the titles that they have from now on: a source's headline was
+/// found only when some of its items were known by another text.
+///
+/// # Errors
+/// Where the database fails.
+pub(super) async fn know_by_new_titles(
+    tx: &mut Tx<'_>,
+    source: &SourceRow,
+    before: &Reading,
+    after: &Reading,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(answer) = tx.answer(&source.id).await? else { return Ok(()) };
+    let texts = |reading: &Reading| -> Vec<NewRevision> {
+        reading.items.iter().map(|item| revision(item, now)).collect()
+    };
+    let (old, new) = (texts(before), texts(after));
+    let items: Vec<(&ReadItem, &NewRevision)> = before.items.iter().zip(&old).collect();
+    let (places, rows): (Vec<usize>, Vec<Row>) =
+        identity::rows(&items, &pages_of(source, before)).into_iter().unzip();
+    let known = known_items(tx, source, &rows, &lately(&answer, now)).await?;
+    for (place, found) in places.into_iter().zip(identity::find(&rows, &known.1)) {
+        let Some(item) = found.map(|index| &known.0[index]) else { continue };
+        let keys = Keys::new(after.items[place].id.as_deref(), &new[place]);
+        let keys: Vec<&str> = keys.all().collect();
+        tx.give_keys(&source.id, item.id, item.keys.len(), &keys, now).await?;
+    }
+    Ok(())
+}
+
+/// The addresses that are no item's own page.
+fn pages_of(source: &SourceRow, reading: &Reading) -> Vec<String> {
+    let pages = [reading.link.as_deref(), Some(source.url.as_str())];
+    pages.into_iter().flatten().map(canonical::link).collect()
+}
+
 /// An item of an answer as it is taken in.
 struct Arrival<'a> {
     /// Its place in the answer.
@@ -127,13 +163,8 @@ async fn take_items_in(
     }
     let texts: Vec<NewRevision> = reading.items.iter().map(|item| revision(item, now)).collect();
     taken.warnings.extend(disbelieved(&reading.items, &texts));
-    let pages: Vec<String> = [reading.link.as_deref(), Some(source.url.as_str())]
-        .into_iter()
-        .flatten()
-        .map(canonical::link)
-        .collect();
     let items: Vec<(&ReadItem, &NewRevision)> = reading.items.iter().zip(&texts).collect();
-    let rows = identity::rows(&items, &pages);
+    let rows = identity::rows(&items, &pages_of(source, reading));
     let lately = answer.as_ref().map_or_else(Vec::new, |answer| lately(answer, now));
     let (places, rows): (Vec<usize>, Vec<Row>) = rows.into_iter().unzip();
     let known = known_items(tx, source, &rows, &lately).await?;
@@ -229,7 +260,7 @@ async fn take_known_in(
     taken: &mut TakenIn,
 ) -> Result<(), StoreError> {
     let Arrival { item, row, text, .. } = arrival;
-    keep_act(tx, held.id, held.act, item).await?;
+    keep_act(tx, held.id, held.act.as_ref(), item).await?;
     let keys: Vec<&str> = row.keys.all().collect();
     if keys.iter().any(|key| !held.keys.contains(*key)) {
         let others = held.keys.iter().filter(|key| !keys.contains(&key.as_str())).count();
@@ -361,17 +392,14 @@ fn in_order_of_age(new: &mut [Arrival<'_>]) {
 }
 
 /// A digest of what an answer says, as it says it, but for its dates, which many move each time.
-/// The end of an act's publication counts where it is given.
+/// What its publisher says of an act counts with it.
 fn digest_of(items: &[ReadItem]) -> String {
-    let given = |item: &ReadItem| {
-        let act = item.act.as_ref().filter(|act| act.publication_end_given)?;
-        act.publication_end.map(|end| end.to_string())
-    };
-    let ends: Vec<String> = items.iter().map(|item| given(item).unwrap_or_default()).collect();
+    let act = |item: &ReadItem| item.act.as_ref().map(|act| act.said().json());
+    let acts: Vec<String> = items.iter().map(|item| act(item).unwrap_or_default()).collect();
     let mut parts: Vec<&str> = Vec::with_capacity(6 * items.len());
-    for (ReadItem { id, link, title, summary, content, .. }, end) in items.iter().zip(&ends) {
+    for (ReadItem { id, link, title, summary, content, .. }, act) in items.iter().zip(&acts) {
         let optional = [id, link].map(|text| text.as_deref().unwrap_or_default());
-        let texts = [title, summary, content, end].map(String::as_str);
+        let texts = [title, summary, content, act].map(String::as_str);
         parts.extend(optional.into_iter().chain(texts));
     }
     significant::hash(&parts)

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::NaiveDate;
-
 use crate::model::{SourceId, Timestamp};
 
 use super::value::{Row, json, values};
@@ -25,13 +23,11 @@ statements! {
             ORDER BY item_id DESC LIMIT $3"
     };
     KEYED_ITEMS = {
-        sqlite: "SELECT i.id, i.revision, i.digest, i.link, i.publication_end, r.title,
-                CASE WHEN i.act_json IS NULL THEN CAST(0 AS BIGINT) ELSE 1 END AS is_act
+        sqlite: "SELECT i.id, i.revision, i.digest, i.link, i.act_json, r.title
             FROM item i
             JOIN revision r ON r.item_id = i.id AND r.revision = i.revision
             WHERE i.id IN (SELECT value FROM json_each($1)) ORDER BY i.id",
-        postgres: "SELECT i.id, i.revision, i.digest, i.link, i.publication_end, r.title,
-                CASE WHEN i.act_json IS NULL THEN CAST(0 AS BIGINT) ELSE 1 END AS is_act
+        postgres: "SELECT i.id, i.revision, i.digest, i.link, i.act_json, r.title
             FROM item i
             JOIN revision r ON r.item_id = i.id AND r.revision = i.revision
             WHERE i.id = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text($1::json)))
@@ -87,10 +83,10 @@ pub struct KeyedItem {
 }
 
 /// An act of an albo that is known.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct HeldAct {
-    /// The last day of its publication.
-    pub publication_end: Option<NaiveDate>,
+    /// What was said of it, as JSON text.
+    pub json: String,
 }
 
 /// The last answer of a source that had items.
@@ -104,13 +100,6 @@ pub struct LastAnswerRow {
     pub newest_published_at: Option<Timestamp>,
     /// When it came.
     pub answered_at: Timestamp,
-}
-
-impl HeldAct {
-    fn read(row: &Row) -> Result<Option<Self>, StoreError> {
-        let publication_end = row.word_or_none("publication_end", "day")?;
-        Ok(row.flag("is_act")?.then_some(Self { publication_end }))
-    }
 }
 
 impl Tx<'_> {
@@ -142,7 +131,7 @@ impl Tx<'_> {
                 digest: row.text("digest")?,
                 link: row.text_or_none("link")?,
                 title: row.text("title")?,
-                act: HeldAct::read(row)?,
+                act: row.text_or_none("act_json")?.map(|json| HeldAct { json }),
                 keys: keys.remove(&id).unwrap_or_default(),
             })
         };
