@@ -22,8 +22,8 @@ statements! {
     FORGET_ANSWER = "UPDATE source SET etag = NULL, last_modified = NULL, validated_url = NULL,
             body_digest = NULL, read_as = NULL, hints_json = NULL
         WHERE id = $1";
-    FORGET_ADDRESS = "UPDATE source SET headline = NULL, site_link = NULL, moved_to = NULL, moved_since = NULL,
-            adopted_url = NULL, host = $2, failures = 0, last_error = NULL, last_hint = NULL,
+    FORGET_ADDRESS = "UPDATE source SET headline = NULL, site_link = NULL, moved_to = NULL,
+            moved_since = NULL, adopted_url = NULL, host = $2, failures = 0, last_error = NULL, last_hint = NULL,
             failing_since = NULL, bad_since = NULL, gone_at = NULL
         WHERE id = $1";
     TITLE_SOURCE = "UPDATE source SET title = coalesce(title, $2) WHERE id = $1";
