@@ -6,10 +6,12 @@
 //! `rendering` and never speaks SMTP.
 
 mod approving;
+mod classified;
 mod compose;
 mod due;
 mod error;
 mod explain;
+mod explain_entries;
 mod lists;
 mod planner;
 mod rehearsing;
@@ -20,6 +22,7 @@ mod wants;
 mod window;
 
 pub use approving::{approve, refuse};
+pub use classified::{classify, corrections_of, place_of};
 pub use compose::{ENTRIES_MAX, FULL_ENTRIES_MAX, HTML_BYTES_MAX, boundary};
 pub use error::PlanError;
 pub use explain::{Explanation, Verdict, WhyStep, explain};

@@ -7,9 +7,7 @@ mod revisions;
 mod upgrading;
 mod worth_telling;
 
-use banditore::ingest::{
-    ReadItem, Reading, TakenIn, Validators, keep_source, take_in,
-};
+use banditore::ingest::{ReadItem, Reading, TakenIn, Validators, keep_source, take_in};
 use banditore::model::{SourceId, Timestamp};
 use banditore::telling;
 use chrono_tz::Tz;
