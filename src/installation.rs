@@ -118,11 +118,12 @@ impl OpenError {
     }
 }
 
-/// The rules that the settings name, or those that come with the program.
+/// The texts of the files of topics and of places that the settings name, or of those that come
+/// with the program.
 ///
 /// # Errors
-/// The first thing that is wrong with them, with its line.
-pub fn load_rules(config: &Config) -> Result<Rules, OpenError> {
+/// Where one cannot be read.
+pub fn rules_texts(config: &Config) -> Result<(String, String), OpenError> {
     let read = |file: &Option<std::path::PathBuf>, built_in: &str| match file {
         None => Ok(built_in.to_owned()),
         Some(file) => std::fs::read_to_string(file).map_err(|cause| OpenError::RulesFile {
@@ -131,7 +132,15 @@ pub fn load_rules(config: &Config) -> Result<Rules, OpenError> {
         }),
     };
     let topics = read(&config.topics_file, Rules::TOPICS)?;
-    let places = read(&config.places_file, Rules::PLACES)?;
+    Ok((topics, read(&config.places_file, Rules::PLACES)?))
+}
+
+/// The rules that the settings name, or those that come with the program.
+///
+/// # Errors
+/// The first thing that is wrong with them, with its line.
+pub fn load_rules(config: &Config) -> Result<Rules, OpenError> {
+    let (topics, places) = rules_texts(config)?;
     let rules = Rules::compile(&topics, &places).map_err(|error| {
         let file = match error.file {
             RulesFile::Topics => &config.topics_file,

@@ -8,6 +8,7 @@
 mod approving;
 mod classified;
 mod compose;
+mod correcting;
 mod due;
 mod error;
 mod explain;
@@ -24,6 +25,7 @@ mod window;
 pub use approving::{approve, refuse};
 pub use classified::{classify, corrections_of, place_of};
 pub use compose::{ENTRIES_MAX, FULL_ENTRIES_MAX, HTML_BYTES_MAX, boundary};
+pub use correcting::correct;
 pub use error::PlanError;
 pub use explain::{Explanation, Verdict, WhyStep, explain};
 pub use lists::{WantedList, end_list, keep_list};

@@ -57,14 +57,18 @@ pub struct CorrectionRow {
 }
 
 impl Tx<'_> {
-    /// Keeps a correction; gives its id. Until the transaction ends no other one is kept, so that
-    /// what an edition knows when it opens is all that was kept before.
+    /// Until the transaction ends nobody else keeps a correction: so what an edition knows when it
+    /// opens is all that was kept before.
+    pub async fn lock_corrections(&mut self) -> Result<(), StoreError> {
+        self.lock(LOCK_CORRECTIONS, values![]).await
+    }
+
+    /// Keeps a correction, under [`Tx::lock_corrections`]; gives its id.
     pub async fn correct_item(
         &mut self,
         new: &NewCorrection<'_>,
         now: Timestamp,
     ) -> Result<i64, StoreError> {
-        self.lock(LOCK_CORRECTIONS, values![]).await?;
         let values = values![new.item, new.kind, new.subject, new.is, new.by, now];
         self.one(CORRECT_ITEM, values).await?.int("id")
     }

@@ -280,7 +280,13 @@ fn time_around(
     (date, last): (usize, usize),
 ) -> Option<(NaiveTime, usize)> {
     let after = last + 1..(last + 1 + WORDS_BEFORE_TIME_MAX).min(tokens.len());
-    let after = after.take_while(|&index| !tokens[index].starts_sentence);
+    // `2026. Ore` begins a sentence, though `2026` is as short as an abbreviation.
+    let stopped = tokens.get(last + 1).is_some_and(|next| {
+        let gap = &written[tokens[last].span.end..next.span.start];
+        let number = tokens[last].folded.ends_with(|c: char| c.is_ascii_digit());
+        number && next.capital && gap.starts_with('.')
+    });
+    let after = after.take_while(|&index| !stopped && !tokens[index].starts_sentence);
     (at + 1..date).chain(after).find_map(|index| time_at(written, tokens, index))
 }
 

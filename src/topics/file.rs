@@ -238,6 +238,8 @@ pub(crate) struct ContextFile {
     pub others: Vec<Spanned<String>>,
     /// Directly before a name: it is a family name.
     pub first_names: Vec<Spanned<String>>,
+    /// Directly before a name, with no preposition between: it is a family name.
+    pub titles: Vec<Spanned<String>>,
     /// Before a name, prepositions apart: it is surely the municipality.
     pub municipality: Vec<Spanned<String>>,
 }

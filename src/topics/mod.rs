@@ -8,11 +8,13 @@
 
 mod amounts;
 mod analysis;
+mod checking;
 mod codes;
 mod compile;
 mod corrections;
 mod cover;
 mod deadline;
+mod differing;
 mod evaluate;
 mod file;
 mod followed;
@@ -22,6 +24,7 @@ mod places;
 mod reading;
 mod rules;
 mod served;
+mod suggesting;
 
 use chrono::{NaiveDate, NaiveTime};
 use serde::{Deserialize, Serialize};
@@ -31,10 +34,12 @@ use crate::store::NewRevision;
 
 pub use amounts::{AMOUNTS_MAX, Amount};
 pub use analysis::{FIELD_OCTETS_MAX, WORD_LETTERS_MAX};
+pub use checking::{Flaw, FlawFound, Matched, flaws};
 pub use codes::{CODES_MAX, Codes};
 pub use compile::RULES_MAX;
 pub use corrections::{Correction, Subject as CorrectionSubject};
 pub use deadline::Undated;
+pub use differing::Difference;
 pub use evaluate::{EvaluateError, Evaluation, Figures, Prediction, TopicFigures, evaluate};
 pub use file::{RULES_FILE_OCTETS_MAX, RulesError, RulesFile};
 pub use followed::{FOLLOWED_OCTETS_MAX, FOLLOWED_WORDS_MAX, FollowedWords, phrase_key};
@@ -42,6 +47,7 @@ pub use municipalities::{Municipality, municipalities};
 pub use phrases::{GAP_WORDS_MAX, PHRASE_WORDS_MAX, PhraseError};
 pub use places::{ELSEWHERE_MAX, Elsewhere, Place};
 pub use rules::{EVIDENCE_MAX, Rules, Topic};
+pub use suggesting::{SUGGESTIONS_MAX, Suggesting, Suggestion, Suggestions};
 
 /// What is looked at of an item.
 #[derive(Clone, Copy, Debug)]

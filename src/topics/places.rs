@@ -65,6 +65,7 @@ pub(crate) struct Context {
     pub streets: BTreeSet<String>,
     pub others: BTreeSet<String>,
     pub first_names: BTreeSet<String>,
+    pub titles: BTreeSet<String>,
     pub municipality: BTreeSet<String>,
     /// The municipalities that are not served, numbered on from the places that are.
     pub elsewhere: Vec<&'static Municipality>,
@@ -126,18 +127,53 @@ fn sense(field: &PlaceField<'_>, mention: &Mention, sign: &str, context: &Contex
         }
         _ => false,
     };
-    let family = last.is_some_and(|token| token.capital) && said(&context.first_names, last);
-    if street || family || said(&context.streets, last) || said(&context.others, content) {
+    if street
+        || is_person(field, mention, context)
+        || said(&context.streets, last)
+        || said(&context.others, content)
+    {
         Sense::Other
     } else if said(&context.municipality, content) {
         Sense::Municipality
-    } else if !tokens[first].capital {
+    } else if !tokens[first].capital || is_institution(before, context) {
         Sense::Other
     } else if last.is_some_and(|token| LOCATIVE.contains(&token.folded.as_str())) {
         Sense::Located
     } else {
         Sense::Named
     }
+}
+
+/// `Luigi Crema`, `L. Crema`, `il consigliere Crema`, `Crema Luigi`; but `a Crema Luigi Rossi` is
+/// at Crema.
+fn is_person(field: &PlaceField<'_>, mention: &Mention, context: &Context) -> bool {
+    let tokens = &field.analysis.tokens;
+    let (first, last) = mention.tokens;
+    let beside = |from: &Token, to: &Token| field.written[from.span.end..to.span.start].trim();
+    let before = first.checked_sub(1).map(|before| &tokens[before]);
+    let after = tokens.get(last + 1).filter(|after| {
+        let given = after.capital && context.first_names.contains(&after.folded);
+        given && beside(&tokens[last], after).is_empty()
+    });
+    let Some(before) = before else { return false };
+    let word = before.folded.as_str();
+    let gap = beside(before, &tokens[first]);
+    let named = before.capital && context.first_names.contains(word) && gap.is_empty();
+    let initial = before.capital && word.len() == 1 && gap == ".";
+    let titled = context.titles.contains(word) && matches!(gap, "" | ".");
+    named || initial || titled || (after.is_some() && !LOCATIVE.contains(&word))
+}
+
+/// How many words with capitals the name of an institution has before its place.
+const INSTITUTION_WORDS_MAX: usize = 4;
+
+/// `Banca Popolare di Crema`, `Banca di Credito Cooperativo di Crema`: what stands before is one
+/// name that begins with a bank or the like.
+fn is_institution(before: &[Token], context: &Context) -> bool {
+    let of = before.last().is_some_and(|token| token.folded == "di");
+    let name = before.iter().rev().take_while(|token| token.capital || token.is_function_word());
+    let mut words = name.filter(|token| !token.is_function_word()).take(INSTITUTION_WORDS_MAX);
+    of && words.any(|token| context.others.contains(&token.folded))
 }
 
 /// The province in brackets after a name: `Camisano (VI)`.

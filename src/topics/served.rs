@@ -261,6 +261,7 @@ fn context(file: &PlacesFile, elsewhere: Vec<&'static Municipality>) -> Context 
         streets: set(&file.context.streets),
         others: set(&file.context.others),
         first_names: set(&file.context.first_names),
+        titles: set(&file.context.titles),
         municipality: set(&file.context.municipality),
         elsewhere,
     }
