@@ -92,6 +92,8 @@ pub struct Diff {
 
 /// `topics correct`
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "banditore topics correct [OPTIONS] --by <NAME> <--is|--is-not> \
+                            <ID|LINK> <TOPIC|--place <ID>>")]
 #[command(group = clap::ArgGroup::new("subject").required(true))]
 #[command(group = clap::ArgGroup::new("says").required(true))]
 pub struct Correct {

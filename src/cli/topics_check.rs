@@ -27,8 +27,8 @@ struct Report<'a> {
     never: &'a [&'a str],
 }
 
-/// Checks a file of topics, or that of the configuration. Fails where a rule contradicts itself; what
-/// is there twice, what two topics share, and what never matched, does no harm and is only told.
+/// Checks a file of topics, or that of the configuration. Fails where a rule contradicts itself;
+/// what is there twice, what two topics share, and what never matched, is only told.
 pub async fn run(
     context: &Context,
     file: Option<&Path>,

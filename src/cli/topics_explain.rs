@@ -24,7 +24,7 @@ struct Marks {
 }
 
 impl Marks {
-    /// In a terminal (ECMA-48, SGR): bold and underlined, since colours alone do not reach everyone.
+    /// In a terminal (ECMA-48, SGR): bold and underlined, since not everyone sees colours.
     const TERMINAL: Self = Self { open: "\x1b[1;4m", close: "\x1b[0m" };
     /// Everywhere else.
     const PLAIN: Self = Self { open: "[", close: "]" };
