@@ -27,7 +27,7 @@ pub struct EntryView<'a> {
     pub deadline: Option<NaiveDate>,
     /// Until what time of that day.
     pub deadline_time: Option<NaiveTime>,
-    /// Codes with their names, such as `CUP C62B17000400006`; at most [`CODES_SHOWN_MAX`] are shown.
+    /// Codes with their names, `CUP C62B17000400006`; at most [`CODES_SHOWN_MAX`] are shown.
     pub codes: &'a [String],
     /// Sums of money in hundredths of a euro; at most [`SUMS_SHOWN_MAX`] are shown.
     pub euro_cents: &'a [u64],

@@ -166,12 +166,15 @@ fn is_person(field: &PlaceField<'_>, mention: &Mention, context: &Context) -> bo
 
 /// How many words with capitals the name of an institution has before its place.
 const INSTITUTION_WORDS_MAX: usize = 4;
+/// How many words it has with its articles and prepositions.
+const INSTITUTION_ALL_WORDS_MAX: usize = 8;
 
 /// `Banca Popolare di Crema`, `Banca di Credito Cooperativo di Crema`: what stands before is one
 /// name that begins with a bank or the like.
 fn is_institution(before: &[Token], context: &Context) -> bool {
     let of = before.last().is_some_and(|token| token.folded == "di");
-    let name = before.iter().rev().take_while(|token| token.capital || token.is_function_word());
+    let near = before.iter().rev().take(INSTITUTION_ALL_WORDS_MAX);
+    let name = near.take_while(|token| token.capital || token.is_function_word());
     let mut words = name.filter(|token| !token.is_function_word()).take(INSTITUTION_WORDS_MAX);
     of && words.any(|token| context.others.contains(&token.folded))
 }
