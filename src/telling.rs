@@ -3,6 +3,7 @@
 
 use chrono_tz::Tz;
 
+use crate::editions::{self, place_of};
 use crate::ingest::{NewItem, Revised, TakenIn, is_worth_telling};
 use crate::model::{SourceId, Timestamp};
 use crate::store::{EntryReason, HoldCause, NewRevision, StoreError, TraceSubject, Tx};
@@ -55,19 +56,22 @@ pub async fn tell(
     taken: &TakenIn,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
+    let place = place_of(tx, source).await?;
+    let found_in = |text: &NewRevision| editions::classify(rules, text, place.as_ref(), zone, now);
     for NewItem { id, text } in &taken.new {
-        classify(tx, rules, *id, 1, text, now).await?;
+        keep(tx, rules, (*id, 1), &found_in(text), now).await?;
     }
     for (NewItem { id, text }, _) in &taken.held {
-        classify(tx, rules, *id, 1, text, now).await?;
+        keep(tx, rules, (*id, 1), &found_in(text), now).await?;
         tx.hold_entry(*id, 1, EntryReason::New, source).await?;
     }
     let today = now.in_zone(zone).date_naive();
     let mut corrections = Vec::new();
     for revised in &taken.revised {
         let Revised { item: NewItem { id, text }, revision, before, returned } = revised;
-        let after = classify(tx, rules, *id, *revision, text, now).await?.deadline;
-        let deadlines = (rules.classify(&ItemText::from(before)).deadline, after);
+        let after = found_in(text);
+        keep(tx, rules, (*id, *revision), &after, now).await?;
+        let deadlines = (found_in(before).deadline, after.deadline);
         if !returned && is_worth_telling(before, text, deadlines, today) {
             corrections.push((*id, *revision, source.clone()));
         }
@@ -135,18 +139,16 @@ impl<'a> From<&'a NewRevision> for ItemText<'a> {
     }
 }
 
-async fn classify(
+/// Keeps what the rules found in a revision.
+async fn keep(
     tx: &mut Tx<'_>,
     rules: &Rules,
-    item: i64,
-    revision: i64,
-    text: &NewRevision,
+    (item, revision): (i64, i64),
+    found: &Classification,
     now: Timestamp,
-) -> Result<Classification, StoreError> {
-    let found = rules.classify(&ItemText::from(text));
-    let json = serde_json::to_string(&found).expect("a classification has a JSON form");
-    tx.insert_match(item, revision, rules.version(), &json, now).await?;
-    Ok(found)
+) -> Result<(), StoreError> {
+    let json = serde_json::to_string(found).expect("a classification has a JSON form");
+    tx.insert_match(item, revision, rules.version(), &json, now).await
 }
 
 /// Releases held items, or drops them, because a named person wants it: all of them or none.

@@ -4,6 +4,7 @@
 mod acting;
 mod args;
 mod check;
+mod corrections;
 mod deliver;
 mod demo;
 mod digest;
@@ -22,9 +23,14 @@ mod serve;
 mod source;
 mod source_args;
 mod source_list;
+mod stored;
 mod subscribers;
 mod testing;
 mod topics;
+mod topics_args;
+mod topics_check;
+mod topics_diff;
+mod topics_explain;
 mod trace;
 
 use std::process::ExitCode;
@@ -121,7 +127,7 @@ pub async fn run(args: Args, command: &str) -> Result<ExitCode, CliError> {
         Command::Once(once) => deliver::once(&context, &once).await,
         Command::Serve(serve) => serve::run(&context, &serve).await,
         Command::Source(source) => source::run(&context, source).await,
-        Command::Topics(topics) => topics::run(&context, topics),
+        Command::Topics(topics) => topics::run(&context, topics).await,
         Command::Subscribers(subscribers) => subscribers::run(&context, subscribers).await,
         Command::Digest(digest) => digest::run(&context, digest).await,
         Command::Deliver(deliver) => deliver::deliver(&context, &deliver).await,

@@ -87,7 +87,8 @@ pub async fn run(
     let zone = config.as_ref().map_or(chrono_tz::Europe::Rome, |config| config.site.timezone);
     let read = read_target(target, kind, settings.as_ref(), zone, &context.clock).await?;
     let (reading, headline, selectors) = read;
-    let items = reading.items.iter().map(|item| tested(item, &rules, zone)).collect();
+    let items =
+        reading.items.iter().map(|item| tested(item, &rules, settings.as_ref(), zone)).collect();
     let tested = Tested {
         kind: reading.kind,
         title: reading.title.as_deref(),
@@ -105,13 +106,19 @@ pub async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-fn tested<'a>(item: &'a ReadItem, rules: &Rules, zone: Tz) -> TestedItem<'a> {
+fn tested<'a>(
+    item: &'a ReadItem,
+    rules: &Rules,
+    settings: Option<&SourceSettings>,
+    zone: Tz,
+) -> TestedItem<'a> {
     let found = rules.classify(&ItemText {
         title: &item.title,
         text: &item.summary,
         categories: &item.categories,
         image_alt: &item.image_alt,
     });
+    let found = found.or_at(settings.and_then(|settings| settings.place.as_ref()));
     let time = |time: Option<DateTime<Utc>>| time.map(|time| Timestamp::from(time).rfc3339(zone));
     TestedItem {
         title: &item.title,

@@ -22,7 +22,7 @@ pub use network::Network;
 use crate::audience::Mailbox;
 use crate::editions::Schedule;
 use crate::ingest::{Headline, NewsLimits, PageSelectors, SourceKind};
-use crate::model::{CadenceId, Language, ListId, SourceId};
+use crate::model::{CadenceId, Language, ListId, PlaceId, SourceId};
 use crate::store::Durability;
 
 /// Where the file is looked for when nobody says where.
@@ -174,6 +174,9 @@ pub struct SourceSettings {
     pub headline: Headline,
     /// Whether the pages of items that show only a teaser are asked for their text.
     pub full_text: bool,
+    /// Where its items matter that name no place themselves; none where that is the whole area.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<PlaceId>,
 }
 
 impl Default for SourceSettings {
@@ -186,6 +189,7 @@ impl Default for SourceSettings {
             news: NewsLimits::default(),
             headline: Headline::default(),
             full_text: true,
+            place: None,
         }
     }
 }

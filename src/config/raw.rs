@@ -145,6 +145,7 @@ pub(super) struct RawSource {
     pub headline: Headline,
     #[serde(default = "yes")]
     pub full_text: bool,
+    pub place: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -249,6 +249,11 @@ impl<'a> Reader<'a> {
             })
         });
         let every_seconds = every_seconds.transpose()?;
+        let place = raw.place.as_ref().map(|place| {
+            let hint = "write the id of a place of places.toml, such as \"crema\"";
+            place.parse().map_err(|cause| self.invalid("source.place", place, cause, hint))
+        });
+        let place = place.transpose()?;
         Ok(Source {
             id,
             url: self.source_url(&raw.url)?,
@@ -260,6 +265,7 @@ impl<'a> Reader<'a> {
                 page: raw.page,
                 headline: raw.headline,
                 full_text: raw.full_text,
+                place,
             },
         })
     }

@@ -10,8 +10,8 @@ use super::plain::{
 use super::quoted::{Hole, encode};
 use super::templates::{Block, TemplateError, Templates};
 use super::{
-    ClosingView, EntryView, Fragment, FrameView, NoticeAbout, NoticeView, OpeningView, ReasonView,
-    mime::unsubscribe_prefix,
+    CODES_SHOWN_MAX, ClosingView, EntryView, Fragment, FrameView, NoticeAbout, NoticeView,
+    OpeningView, ReasonView, SUMS_SHOWN_MAX, mime::unsubscribe_prefix,
 };
 use crate::model::Language;
 
@@ -151,8 +151,13 @@ impl Templates {
         let places = names(view.places).join(", ");
         let published = view.published.map(|day| catalogue.date(day));
         let source = Some(clean(view.source_name, NAME_CHARS_MAX)).filter(|name| !name.is_empty());
+        let codes = view.codes.iter().take(CODES_SHOWN_MAX);
+        let codes: Vec<String> = codes.map(|code| clean(code, NAME_CHARS_MAX)).collect();
+        let codes = Some(codes.join(", "));
+        let sums = &view.euro_cents[..view.euro_cents.len().min(SUMS_SHOWN_MAX)];
+        let sums = (!sums.is_empty()).then(|| catalogue.sums(sums));
         let meta: Vec<String> =
-            [Some(places), published, source.map(|name| catalogue.source(&name))]
+            [Some(places), published, source.map(|name| catalogue.source(&name)), codes, sums]
                 .into_iter()
                 .flatten()
                 .filter(|part| !part.is_empty())
@@ -173,7 +178,7 @@ impl Templates {
             "title": shown,
             "link": view.link.and_then(shown_link),
             "meta": meta.join(" · "),
-            "deadline": view.deadline.map(|day| catalogue.deadline(day)),
+            "deadline": view.deadline.map(|day| catalogue.deadline(day, view.deadline_time)),
             "summary": summary(text, &abbreviations),
             "correction": view.correction,
             "content_lang": view.content_language.unwrap_or(language).tag(),
@@ -257,6 +262,9 @@ impl Templates {
                 places: &[name],
                 published: Some(day),
                 deadline: Some(day),
+                deadline_time: Some(chrono::NaiveTime::MIN),
+                codes: &[name.to_owned()],
+                euro_cents: &[123_450],
                 summary: "Text",
                 correction: true,
                 content_language: None,

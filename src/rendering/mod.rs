@@ -24,6 +24,7 @@ pub use blocks::{
 pub use catalogue::put;
 pub use notices::{NoticeAbout, NoticeView, RenderedNotice, notice_boundary};
 pub use templates::{Sources, TemplateError, Templates};
+pub use views::{CODES_SHOWN_MAX, SUMS_SHOWN_MAX};
 pub use views::{ClosingView, EntryView, FrameView, OpeningView, ReasonView};
 
 /// A piece of a mail, rendered and encoded: quoted-printable, holes in place, each part ended by a

@@ -15,6 +15,7 @@ mod archive;
 mod audience;
 mod bells;
 mod collisions;
+mod corrections;
 mod editions;
 mod engine;
 mod error;
@@ -48,6 +49,7 @@ pub use audience::{
 };
 pub use bells::{Bell, Listener};
 pub use collisions::{MayCollide, retrying};
+pub use corrections::{CorrectionRow, NewCorrection};
 pub use editions::{
     ChunkCounts, EditionRow, Fragment, GroupCount, GroupKey, NewEdition, NewVariant, VariantRow,
 };
@@ -112,6 +114,7 @@ pub fn all_statements() -> Vec<(&'static str, Sql)> {
     [
         archive::ALL,
         audience::ALL,
+        corrections::ALL,
         editions::ALL,
         followed::ALL,
         holds::ALL,

@@ -23,7 +23,7 @@ const LEAD_WORDS_MAX: usize = 10_000;
 
 /// Goes up whenever the same files come to decide otherwise, so that what was decided before stays
 /// told apart from what is decided now.
-const ENGINE_VERSION: u32 = 1;
+const ENGINE_VERSION: u32 = 2;
 
 /// How many hexadecimal digits of the digest name a version.
 const VERSION_DIGITS: usize = 16;
@@ -83,7 +83,7 @@ pub(crate) fn compile(topics_toml: &str, places_toml: &str) -> Result<Rules, Rul
     let mut compiler = Compiler::new(topics_text, weights(topics_text, &topics_file)?);
     compiler.hidden(&topics_file)?;
     compiler.topics(&topics_file)?;
-    let (places, context) = super::places::compile(
+    let (places, context) = super::served::compile(
         places_text,
         &places_file,
         &mut compiler.index,

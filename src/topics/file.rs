@@ -217,6 +217,9 @@ pub(crate) enum CodeKind {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlacesFile {
+    /// Municipalities of ISTAT's list that need no entry of their own: `019035`, `Crema (CR)`.
+    #[serde(default)]
+    pub serve: Vec<Spanned<String>>,
     #[serde(default)]
     pub context: ContextFile,
     #[serde(default)]
@@ -235,6 +238,8 @@ pub(crate) struct ContextFile {
     pub others: Vec<Spanned<String>>,
     /// Directly before a name: it is a family name.
     pub first_names: Vec<Spanned<String>>,
+    /// Directly before a name, with no preposition between: it is a family name.
+    pub titles: Vec<Spanned<String>>,
     /// Before a name, prepositions apart: it is surely the municipality.
     pub municipality: Vec<Spanned<String>>,
 }
@@ -252,9 +257,12 @@ pub(crate) struct AreaFile {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlaceFile {
-    pub id: Spanned<String>,
-    pub name: Spanned<String>,
-    pub province: String,
+    /// The name in small letters and hyphens where it is left out.
+    pub id: Option<Spanned<String>>,
+    /// ISTAT's name where it is left out.
+    pub name: Option<Spanned<String>>,
+    /// ISTAT's sign where it is left out.
+    pub province: Option<Spanned<String>>,
     pub istat: Option<Spanned<String>>,
     #[serde(default)]
     pub aliases: Vec<Spanned<String>>,

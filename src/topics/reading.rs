@@ -147,10 +147,10 @@ impl Raw {
             .map(|(place, parts)| (place, Cover::new(parts)))
             .collect();
         let not_areas = Cover::new(std::mem::take(&mut self.not_areas));
-        let mut areas: Vec<usize> = std::mem::take(&mut self.areas)
+        let mut areas: Vec<(usize, usize)> = std::mem::take(&mut self.areas)
             .into_iter()
             .filter(|&part| !not_areas.hides(part))
-            .map(|part| analysis.words[part.first].1)
+            .map(|part| (analysis.words[part.first].1, analysis.words[part.end - 1].1))
             .collect();
         areas.sort_unstable();
         FieldPlaces { mentions: longest(std::mem::take(&mut self.mentions), &hidden), areas }

@@ -8,7 +8,7 @@ use super::file::{CodeKind, Localized, RulesError, WeightsFile};
 use super::phrases::Index;
 use super::places::{Context, Place, PlaceField, decide};
 use super::reading::{Candidate, Found};
-use super::{Classification, Evidence, Field, ItemText, TopicMatch, codes, deadline};
+use super::{Classification, Evidence, Field, ItemText, TopicMatch, amounts, codes, deadline};
 use crate::model::{Language, TopicId};
 
 /// The most pieces of evidence that a match keeps; the score counts all.
@@ -153,6 +153,7 @@ impl Rules {
             }
             places.push(PlaceField { field, written, analysis, found: found.places });
         }
+        let places = decide(&self.places, &self.context, self.weights.lead_words, &places);
         let (codes, spoken) = codes::find(&fields, &analyses);
         for (topic, entry) in self.topics.iter().enumerate() {
             for (kind, evidence) in &spoken {
@@ -163,12 +164,17 @@ impl Rules {
                 }
             }
         }
-        Classification {
+        let mut found = Classification {
             topics: self.decide(scores),
-            places: decide(&self.places, &self.context, self.weights.lead_words, &places),
+            places: places.places,
+            area: places.area,
+            elsewhere: places.elsewhere,
             codes,
-            deadline: deadline::find(&fields, &analyses),
-        }
+            amounts: amounts::find(&fields, &analyses),
+            ..Classification::default()
+        };
+        deadline::find(&fields, &analyses).put_into(&mut found);
+        found
     }
 
     fn count(

@@ -5,9 +5,12 @@
 mod acceptance;
 mod albo;
 mod chaos;
+mod codes;
 mod commands;
 mod composing;
 mod configuration;
+mod consorzio;
+mod correcting;
 mod daemon;
 mod dates;
 mod delivery;

@@ -36,6 +36,7 @@ const TRACED: &[&str] = &[
     "DROP_BY_NAME",
     "MARK_ARCHIVED",
     "END_HOLD",
+    "CORRECT_ITEM",
 ];
 
 /// Statements of the work that goes on by itself, and parts of what another one traces.
