@@ -30,8 +30,12 @@ pub struct Rules {
     pub(crate) topics: Vec<Topic>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) skips: usize,
+    /// By the number of an aside, the topics that a title says before it.
+    pub(crate) asides: Vec<BTreeSet<usize>>,
     /// By the canonical form of a category, the rules it satisfies.
     pub(crate) categories: HashMap<String, Vec<usize>>,
+    /// The same for categories of which only the beginning is given.
+    pub(crate) category_beginnings: Vec<(String, usize)>,
     pub(crate) index: Index,
     /// For each pattern of the index, what it is part of.
     pub(crate) users: Vec<Vec<User>>,
@@ -81,7 +85,7 @@ impl Localized {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Speaks {
     /// That the item is about a topic.
-    For { topic: usize, weight: f64 },
+    For { topic: usize, weight: f64, title: f64 },
     /// That the words inside it say nothing about a topic.
     Hides { topic: usize },
     /// That the words inside it say nothing about any topic.
@@ -144,13 +148,15 @@ impl Rules {
             fields.iter().map(|(_, written)| Analysis::new(written)).collect();
         let mut scores = Scores::default();
         let mut places = Vec::new();
+        let mut titled = false;
         for (&(field, written), analysis) in fields.iter().zip(&analyses) {
             let found = self.read(analysis, field == Field::Title);
-            if field == Field::Category {
-                self.count_category(written, &mut scores);
-            } else {
-                self.count(field, written, analysis, &found, &mut scores);
+            match field {
+                Field::Category => self.count_category(written, &mut scores),
+                _ => self.count((field, titled), written, analysis, &found, &mut scores),
             }
+            // The title is the first field.
+            titled = titled || self.says_something(&scores);
             places.push(PlaceField { field, written, analysis, found: found.places });
         }
         let places = decide(&self.places, &self.context, self.weights.lead_words, &places);
@@ -179,7 +185,7 @@ impl Rules {
 
     fn count(
         &self,
-        field: Field,
+        (field, titled): (Field, bool),
         written: &str,
         analysis: &Analysis,
         found: &Found,
@@ -188,7 +194,7 @@ impl Rules {
         for &(topic, Candidate { at, rule, weight }) in &found.rules {
             let first = analysis.words[at.first].1;
             let last = analysis.words[at.end - 1].1;
-            let weight = weight * self.factor(field, first);
+            let weight = weight * self.factor(field, titled, first);
             let (start, end) = (analysis.tokens[first].span.start, analysis.tokens[last].span.end);
             let text = written[start..end].to_owned();
             let rule = self.rules[rule].name.clone();
@@ -197,11 +203,12 @@ impl Rules {
     }
 
     /// What a word counts where it stands: the title and the lead say what an item is about.
-    fn factor(&self, field: Field, token: usize) -> f64 {
+    fn factor(&self, field: Field, titled: bool, token: usize) -> f64 {
         let weights = &self.weights;
         match field {
             Field::Title if token < weights.title_words => weights.title,
             Field::Title => weights.lead,
+            Field::Text if token < weights.lead_words && titled => weights.lead_beside_title,
             Field::Text if token < weights.lead_words => weights.lead,
             Field::Text => weights.body,
             Field::Category => weights.category,
@@ -209,11 +216,21 @@ impl Rules {
         }
     }
 
+    /// Whether some topic has reached its threshold.
+    fn says_something(&self, scores: &Scores) -> bool {
+        scores.0.iter().any(|(&topic, rules)| {
+            let score: f64 = rules.values().map(|(weight, _)| weight).sum();
+            score + ROUNDING >= self.topics[topic].threshold
+        })
+    }
+
     fn count_category(&self, written: &str, scores: &mut Scores) {
         let key = category_key(written);
-        for &number in self.categories.get(&key).into_iter().flatten() {
+        let whole = self.categories.get(&key).into_iter().flatten().copied();
+        let begun = self.category_beginnings.iter().filter(|(begin, _)| key.starts_with(begin));
+        for number in whole.chain(begun.map(|&(_, number)| number)) {
             let rule = &self.rules[number];
-            let Speaks::For { topic, weight } = rule.speaks else { continue };
+            let Speaks::For { topic, weight, .. } = rule.speaks else { continue };
             let evidence = Evidence {
                 rule: rule.name.clone(),
                 text: written.to_owned(),
@@ -228,11 +245,14 @@ impl Rules {
     fn decide(&self, scores: Scores) -> Vec<TopicMatch> {
         let mut matches: BTreeMap<usize, TopicMatch> = BTreeMap::new();
         let mut implied: Vec<(usize, usize)> = Vec::new();
+        let plain = self.weights.strong * self.weights.title;
+        let led = scores.0.values().any(|rules| rules.values().any(|(w, _)| *w + ROUNDING >= plain));
         for (topic, rules) in scores.0 {
             let score: f64 = rules.values().map(|(weight, _)| weight).sum();
             let entry = &self.topics[topic];
             // Three weights of a third reach one.
-            if score + ROUNDING < entry.threshold {
+            let threshold = entry.threshold * if led { self.weights.beside } else { 1.0 };
+            if score + ROUNDING < threshold {
                 continue;
             }
             let mut evidence: Vec<(f64, Evidence)> = rules.into_values().collect();
