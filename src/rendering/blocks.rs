@@ -289,6 +289,7 @@ impl Templates {
                 Ok(_) | Err(ClosingError::Uri(_)) => {}
                 Err(ClosingError::Template(error)) => return Err(error),
             }
+            self.try_office(language)?;
         }
         Ok(())
     }

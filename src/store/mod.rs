@@ -29,6 +29,7 @@ mod messages;
 mod migrations;
 mod moving;
 mod notices;
+mod office;
 mod outbox;
 mod pins;
 mod polls;
@@ -62,6 +63,7 @@ pub use messages::{
 };
 pub use moving::{MoveError, MoveProgress, Moved, MovedTable, TABLES};
 pub use notices::{NewNotice, NoticeKind, NoticeMessage, NoticeRow};
+pub use office::{NamedSource, OfficeEvent, OfficeEventRow, Trouble};
 pub use outbox::{DOUBTS_OF_DIGEST_MAX, DOUBTS_OF_NOTICE_MAX};
 pub use pins::Slice;
 pub use polls::{AnswerRow, PollRow, TroubleRow};
@@ -122,6 +124,7 @@ pub fn all_statements() -> Vec<(&'static str, Sql)> {
         lists::ALL,
         messages::ALL,
         notices::ALL,
+        office::ALL,
         outbox::ALL,
         pins::ALL,
         polls::ALL,

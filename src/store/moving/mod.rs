@@ -17,7 +17,7 @@ use cells::Digest;
 use target::{Table, Target};
 
 /// Every table, those that are referred to before those that refer to them.
-pub const TABLES: [&str; 34] = [
+pub const TABLES: [&str; 35] = [
     "installation",
     "source",
     "item",
@@ -50,6 +50,7 @@ pub const TABLES: [&str; 34] = [
     "notice",
     "message",
     "attempt",
+    "office_event",
     "worker",
     "trace",
 ];
