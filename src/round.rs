@@ -11,9 +11,10 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::audience::{self, AskError, Reception, office_due};
 use crate::config::{ConfigError, SourceSettings};
 use crate::delivery::smtp::{InvalidRelay, Relay, StageLimits};
-use crate::delivery::{Delivered, Delivery, DeliveryError, Run, Totals, Until};
+use crate::delivery::{Delivered, Delivery, DeliveryError, Drafts, Run, Totals, Until};
 use crate::editions::PlanError;
 use crate::ingest::{
     Answer, CLAIM_SECONDS, FeedHints, FetchError, FetchRequest, Fetched, Fetcher, Notice,
@@ -90,6 +91,9 @@ pub enum RoundError {
     /// The relay's settings.
     #[error(transparent)]
     Relay(#[from] InvalidRelay),
+    /// Telling the office.
+    #[error(transparent)]
+    Office(#[from] AskError),
     /// The settings.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -374,13 +378,27 @@ async fn unchanged(
     Ok(notice)
 }
 
-/// When the next source is due.
+/// When the next source is due, or the office is to be told what happened.
 ///
 /// # Errors
 /// Where the database fails.
 pub async fn next_poll_at(installation: &Installation) -> Result<Option<Timestamp>, RoundError> {
     let now = installation.clock.now();
-    Ok(installation.store.read().await?.next_poll(now).await?)
+    let mut tx = installation.store.read().await?;
+    let (poll, office) = (tx.next_poll(now).await?, office_due(&mut tx).await?);
+    Ok(poll.into_iter().chain(office).min())
+}
+
+/// Queues mails to the admins where something happened and its time has come; gives how many.
+///
+/// # Errors
+/// Where the database fails, or a mail cannot be made.
+pub async fn tell_office(installation: &Installation) -> Result<usize, RoundError> {
+    let Installation { config, store, keys, templates, .. } = installation;
+    let site = &config.site;
+    let drafts = Drafts { site, templates };
+    let reception = Reception { store, keys, site, drafts: &drafts };
+    Ok(audience::tell_office(&reception, installation.clock.now()).await?)
 }
 
 /// Plans every edition that is due.
@@ -441,6 +459,7 @@ pub async fn once(
     progress: watch::Sender<Totals>,
 ) -> Result<RoundReport, RoundError> {
     let polled = poll(installation, None).await?;
+    tell_office(installation).await?;
     let planned = plan(installation).await;
     let mut report = RoundReport {
         polled: polled.len(),

@@ -4,9 +4,11 @@
 use chrono_tz::Tz;
 
 use crate::editions::{self, place_of};
-use crate::ingest::{NewItem, Revised, TakenIn, is_worth_telling};
+use crate::ingest::{NewItem, Revised, TakenIn, is_worth_telling, named_source};
 use crate::model::{SourceId, Timestamp};
-use crate::store::{EntryReason, HoldCause, NewRevision, StoreError, TraceSubject, Tx};
+use crate::store::{
+    EntryReason, HoldCause, NewRevision, OfficeEvent, StoreError, TraceSubject, Tx,
+};
 use crate::topics::{Classification, ItemText, Rules};
 
 /// The most corrections of one answer that are told. More are a site that writes its texts anew.
@@ -44,7 +46,7 @@ pub enum DecisionError {
 
 /// Matches what was taken in, and puts into the stream what is to be told, last of all in the
 /// transaction. Gives how many corrections there are among it. Of what is held the log has one
-/// line.
+/// line, and the admins are told.
 ///
 /// # Errors
 /// Where the database fails.
@@ -82,7 +84,7 @@ pub async fn tell(
         corrections.clear();
     }
     corrections = free(tx, corrections).await?;
-    say_held(tx, source, taken).await?;
+    say_held(tx, source, taken, now).await?;
     let new: Vec<(i64, i64, SourceId)> =
         taken.new.iter().map(|item| (item.id, 1, source.clone())).collect();
     tx.append_entries(&new, EntryReason::New, now).await?;
@@ -110,7 +112,12 @@ async fn free(
 }
 
 /// One notice until somebody has decided about what is held: more of it needs no other.
-async fn say_held(tx: &mut Tx<'_>, source: &SourceId, taken: &TakenIn) -> Result<(), StoreError> {
+async fn say_held(
+    tx: &mut Tx<'_>,
+    source: &SourceId,
+    taken: &TakenIn,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let held = i64::try_from(taken.held.len()).unwrap_or(i64::MAX);
     if held == 0 || tx.count_held(source).await? > held {
         return Ok(());
@@ -123,6 +130,9 @@ async fn say_held(tx: &mut Tx<'_>, source: &SourceId, taken: &TakenIn) -> Result
     }
     if old > 0 {
         tracing::warn!("source {source}: {old} items with old dates are held; {hint}");
+    }
+    if let Some(row) = tx.source(source).await? {
+        tx.happened(&OfficeEvent::ItemsHeld { source: named_source(&row) }, now).await?;
     }
     Ok(())
 }

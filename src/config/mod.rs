@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use error::ConfigError;
 pub use network::Network;
 
-use crate::audience::Mailbox;
+use crate::audience::{EmailAddress, Mailbox};
 use crate::editions::Schedule;
 use crate::ingest::{Headline, NewsLimits, PageSelectors, SourceKind};
 use crate::model::{CadenceId, Language, ListId, PlaceId, SourceId};
@@ -29,6 +29,8 @@ use crate::store::Durability;
 pub const DEFAULT_FILES: [&str; 2] = ["banditore.toml", "/etc/banditore/banditore.toml"];
 /// The prefix of the environment variables that override keys: `BANDITORE__SMTP__PORT`.
 pub const ENVIRONMENT_PREFIX: &str = "BANDITORE__";
+/// The most addresses of `[site] admins`.
+pub const ADMINS_MAX: usize = 20;
 /// The shortest secret accepted, in octets.
 pub const SECRET_OCTETS_MIN: usize = 32;
 /// The shortest and longest interval between two polls of a source.
@@ -72,6 +74,8 @@ pub struct Site {
     pub public_url: String,
     /// Where a publisher can write to who asks for their pages.
     pub contact: Option<String>,
+    /// Who is told when a source turns bad, when items are held, and the like.
+    pub admins: Vec<EmailAddress>,
     /// The language of what has no language of its own.
     pub locale: Language,
     /// The zone of every calendar question.

@@ -13,7 +13,8 @@ use super::{FetchError, Fetched, ReadError, Reading, ReadingKind};
 use crate::config::SourceSettings;
 use crate::model::Timestamp;
 use crate::store::{
-    Actor, AnswerRow, SourceRow, StoreError, TraceSubject, TroubleRow, Tx, host_of,
+    Actor, AnswerRow, NamedSource, OfficeEvent, SourceRow, StoreError, TraceSubject, Trouble,
+    TroubleRow, Tx, host_of,
 };
 
 /// How long a source fails before the admins are told, in seconds: not at once.
@@ -56,6 +57,21 @@ pub enum PollError {
 }
 
 impl PollError {
+    /// What it is, for whoever does not know the program.
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            Self::Fetch(error) => error.trouble(),
+            Self::Read(
+                ReadError::Selector { .. } | ReadError::NothingSelected(_) | ReadError::NotAFeed,
+            )
+            | Self::Address(_)
+            | Self::Settings(_)
+            | Self::Store(_) => Trouble::Settings,
+            Self::Read(_) | Self::PageForFeed | Self::Broken(_) => Trouble::Unreadable,
+            Self::Layout(_) => Trouble::Layout,
+        }
+    }
+
     /// What a person can do about it.
     pub fn hint(&self) -> &'static str {
         match self {
@@ -227,6 +243,8 @@ pub async fn take_answer(
     if source.bad_since.is_some() {
         let forms = (bad_form(source.failing_since, source.failures), bad_form(None, 0));
         trace(tx, source, "source.recovered", forms, now).await?;
+        let since = source.failing_since.map(|at| at.0);
+        tx.happened(&OfficeEvent::SourceRecovered { source: named(source), since }, now).await?;
     }
     if moved.adopted != source.adopted_url {
         let forms = (json!({"url": masked(source.address())}), json!({"url": masked(address)}));
@@ -301,10 +319,18 @@ pub async fn take_failure(
     let after = bad_form(Some(since), failures);
     if gone && source.gone_at.is_none() {
         trace(tx, source, "source.gone", (before, after), now).await?;
+        tx.happened(&OfficeEvent::SourceGone { source: named(source) }, now).await?;
         return Ok(Some(Notice::Gone));
     }
     if is_bad && source.bad_since.is_none() {
         trace(tx, source, "source.turned_bad", (before, after), now).await?;
+        let bad = OfficeEvent::SourceBad {
+            source: named(source),
+            since: since.0,
+            trouble: error.trouble(),
+            error: error.to_string(),
+        };
+        tx.happened(&bad, now).await?;
         return Ok(Some(Notice::Bad));
     }
     if returned {
@@ -329,6 +355,12 @@ fn every(source: &SourceRow) -> Option<i64> {
 
 fn bad_form(since: Option<Timestamp>, failures: i64) -> serde_json::Value {
     json!({"failures": failures, "failing_since": since.map(|at| at.0)})
+}
+
+/// A source as the admins know it.
+pub fn named(source: &SourceRow) -> NamedSource {
+    let url = masked(source.address());
+    NamedSource { source: source.id.clone(), title: source.title.clone(), url }
 }
 
 /// The program itself judges, whoever set the poll going.

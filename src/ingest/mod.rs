@@ -83,7 +83,7 @@ pub use full_text::{
 };
 pub use health::{
     ADOPTED_FAILURES_MAX, Answer, BAD_AFTER_SECONDS, BAD_FAILURES_MIN, MOVE_HELD_DAYS, Notice,
-    PollError, expected, retry_at, take_answer, take_failure,
+    PollError, expected, named as named_source, retry_at, take_answer, take_failure,
 };
 pub use hints::FeedHints;
 pub use html::{HTML_DEPTH_MAX, HTML_ELEMENTS_MAX, HTML_TAGS_MAX, HtmlTooMuch};

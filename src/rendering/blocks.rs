@@ -297,6 +297,7 @@ impl Templates {
                 Ok(_) | Err(ClosingError::Uri(_)) => {}
                 Err(ClosingError::Template(error)) => return Err(error),
             }
+            self.try_office(language)?;
         }
         Ok(())
     }

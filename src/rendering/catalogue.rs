@@ -7,14 +7,15 @@ use chrono::{Datelike, NaiveDate, NaiveTime};
 use serde::{Deserialize, Serialize};
 
 use super::NoticeAbout;
+use super::office_words::OfficeWords;
 use super::templates::TemplateError;
 
 /// A phrase in the singular and in the plural. Italian and English need no third form.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Plural {
-    one: String,
-    other: String,
+pub(super) struct Plural {
+    pub(super) one: String,
+    pub(super) other: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -137,6 +138,7 @@ pub(super) struct Catalogue {
     phrases: Phrases,
     pub(super) words: Words,
     pub(super) notices: Notices,
+    pub(super) office: OfficeWords,
 }
 
 impl Catalogue {
@@ -177,7 +179,8 @@ impl Catalogue {
             (&self.notices.preferences.asked, &["site"]),
             (&self.notices.preferences.todo, &["hours"]),
         ];
-        for (phrase, places) in phrases {
+        let phrases = phrases.into_iter().map(|(phrase, places)| (phrase.as_str(), places));
+        for (phrase, places) in phrases.chain(self.office.places()) {
             let missing = places.iter().find(|place| !phrase.contains(&format!("{{{place}}}")));
             if let Some(place) = missing {
                 let problem = format!("{phrase:?} has no place for {{{place}}}");
@@ -297,7 +300,7 @@ impl Catalogue {
     }
 }
 
-fn plural(forms: &Plural, count: usize) -> String {
+pub(super) fn plural(forms: &Plural, count: usize) -> String {
     let form = if count == 1 { &forms.one } else { &forms.other };
     put(form, &[("count", &count.to_string())])
 }

@@ -12,6 +12,8 @@ mod catalogue;
 pub mod mime;
 mod mjml;
 mod notices;
+mod office;
+mod office_words;
 pub mod plain;
 pub mod quoted;
 mod templates;
@@ -23,6 +25,7 @@ pub use blocks::{
 };
 pub use catalogue::put;
 pub use notices::{NoticeAbout, NoticeView, RenderedNotice, notice_boundary};
+pub use office::{ERROR_CHARS_MAX, OFFICE_ENTRIES_MAX, OfficeEntry, OfficeMatter, OfficeView};
 pub use templates::{Sources, TemplateError, Templates};
 pub use views::{CODES_SHOWN_MAX, SUMS_SHOWN_MAX};
 pub use views::{ClosingView, EntryView, FrameView, OpeningView, ReasonView};

@@ -30,6 +30,7 @@ mod messages;
 mod migrations;
 mod moving;
 mod notices;
+mod office;
 mod outbox;
 mod pins;
 mod polls;
@@ -64,6 +65,7 @@ pub use messages::{
 };
 pub use moving::{MoveError, MoveProgress, Moved, MovedTable, TABLES};
 pub use notices::{NewNotice, NoticeKind, NoticeMessage, NoticeRow};
+pub use office::{NamedSource, OfficeEvent, OfficeEventRow, Trouble};
 pub use outbox::{DOUBTS_OF_DIGEST_MAX, DOUBTS_OF_NOTICE_MAX};
 pub use pins::Slice;
 pub use polls::{AnswerRow, PollRow, TroubleRow};
@@ -125,6 +127,7 @@ pub fn all_statements() -> Vec<(&'static str, Sql)> {
         lists::ALL,
         messages::ALL,
         notices::ALL,
+        office::ALL,
         outbox::ALL,
         pins::ALL,
         polls::ALL,

@@ -246,7 +246,8 @@ impl Rules {
         let mut matches: BTreeMap<usize, TopicMatch> = BTreeMap::new();
         let mut implied: Vec<(usize, usize)> = Vec::new();
         let plain = self.weights.strong * self.weights.title;
-        let led = scores.0.values().any(|rules| rules.values().any(|(w, _)| *w + ROUNDING >= plain));
+        let led =
+            scores.0.values().any(|rules| rules.values().any(|(w, _)| *w + ROUNDING >= plain));
         for (topic, rules) in scores.0 {
             let score: f64 = rules.values().map(|(weight, _)| weight).sum();
             let entry = &self.topics[topic];

@@ -29,6 +29,7 @@ mod kills;
 mod moving;
 mod naive;
 mod notices;
+mod office;
 mod opml;
 mod pages;
 mod pages_found;

@@ -17,7 +17,7 @@ use cells::Digest;
 use target::{Table, Target};
 
 /// Every table, those that are referred to before those that refer to them.
-pub const TABLES: [&str; 35] = [
+pub const TABLES: [&str; 36] = [
     "installation",
     "source",
     "item",
@@ -51,6 +51,7 @@ pub const TABLES: [&str; 35] = [
     "notice",
     "message",
     "attempt",
+    "office_event",
     "worker",
     "trace",
 ];
