@@ -1,6 +1,8 @@
 //! One round of the work: poll what is due, plan what is due, deliver what is due. It joins the
 //! rooms and holds no rule of its own.
 
+mod reading;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,6 +29,8 @@ use crate::telling;
 
 /// How many sources are fetched at once.
 pub const SOURCES_AT_ONCE: usize = 8;
+pub use reading::{READING_SECONDS_MAX, READINGS_MAX};
+
 /// How often it is looked whether what others poll is in, in milliseconds.
 const OTHERS_LOOK_MS: u64 = 50;
 
@@ -261,12 +265,22 @@ async fn failed(
     let Some(held) = still(&mut tx, source).await? else { return Ok(None) };
     let notice = take_failure(&mut tx, &held, error, now).await?;
     tx.commit().await?;
-    if let (Some(until), Some(host)) = (retry_at(error, now), host_of(source.address())) {
+    postpone(installation, source.address(), retry_at(error, now)).await?;
+    Ok(notice)
+}
+
+/// Lets all sources at the host of an address alone, where it asks for it.
+async fn postpone(
+    installation: &Installation,
+    address: &str,
+    until: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    if let (Some(until), Some(host)) = (until, host_of(address)) {
         let mut tx = installation.store.write().await?;
         tx.postpone_host(&host, until).await?;
         tx.commit().await?;
     }
-    Ok(notice)
+    Ok(())
 }
 
 async fn try_poll(
@@ -289,8 +303,8 @@ async fn try_poll(
     let mut answer = Answer::of(&fetched);
     let known = answer.is_known(source);
     let (body, validators) = match fetched {
-        Fetched::Body { bytes, content_type, base, etag, last_modified, .. } => {
-            (Some((bytes, content_type, base)), Validators { etag, last_modified })
+        Fetched::Body { bytes, content_type, base, final_url, etag, last_modified, .. } => {
+            (Some((bytes, content_type, base, final_url)), Validators { etag, last_modified })
         }
         Fetched::NotModified { etag, last_modified, .. } => {
             let etag = etag.or_else(|| source.etag.clone());
@@ -298,7 +312,7 @@ async fn try_poll(
             (None, Validators { etag, last_modified })
         }
     };
-    let Some((bytes, content_type, base)) = body.filter(|_| !known) else {
+    let Some((bytes, content_type, base, answered)) = body.filter(|_| !known) else {
         polled.notice = unchanged(installation, source, &answer, &validators).await?;
         return Ok(TakenIn::default());
     };
@@ -306,13 +320,13 @@ async fn try_poll(
     // Reading is work for a processor: other sources' answers shall not wait for it.
     let (full_text, private) = (settings.full_text, settings.allow_private_network);
     let headline = settings.headline.or_found(source.headline.as_deref());
-    let (read, found, hints, base) = tokio::task::spawn_blocking(move || {
+    let (read, found, hints) = reading::bounded(source.address(), move || {
         let SourceSettings { kind, page, .. } = settings;
         let mut read = read(&bytes, content_type.as_deref(), &base, kind, &page, zone, now);
         let found = read.as_mut().ok().and_then(|reading| headline.apply(reading));
         let is_rss = read.as_ref().is_ok_and(|reading| reading.kind == ReadingKind::Rss);
         let hints = if is_rss { FeedHints::of(&bytes) } else { FeedHints::default() };
-        (read, found, hints, base)
+        (read, found, hints)
     })
     .await?;
     let mut reading = expected(source, read)?;
@@ -320,10 +334,13 @@ async fn try_poll(
     answer.read_as = Some(reading.kind);
     answer.site_link.clone_from(&reading.link);
     polled.warnings.clone_from(&reading.warnings);
+    let mut retry_at = None;
     if full_text {
         let store = &installation.store;
-        let failed = full_texts(fetcher, store, source, &mut reading, &base, private, now).await?;
-        polled.warnings.extend(failed);
+        let asked = full_texts(fetcher, store, source, &mut reading, &answered, private, now);
+        let asked = asked.await?;
+        polled.warnings.extend(asked.warnings);
+        retry_at = asked.retry_at;
     }
     let mut tx = installation.store.write().await?;
     let Some(source) = still(&mut tx, source).await? else { return Ok(TakenIn::default()) };
@@ -333,10 +350,10 @@ async fn try_poll(
     // When it is due next is said with the rest of the answer.
     let taken = take_in(&mut tx, &source, &reading, &validators, now, now).await?;
     polled.warnings.extend(taken.warnings.iter().cloned());
-    let changed = taken.baseline + taken.new.len() + taken.revised.len() > 0;
-    polled.notice = take_answer(&mut tx, &source, &answer, changed, now).await?;
+    polled.notice = take_answer(&mut tx, &source, &answer, taken.is_change(), now).await?;
     telling::tell(&mut tx, &installation.rules, zone, &source.id, &taken, now).await?;
     tx.commit().await?;
+    postpone(installation, answered.as_str(), retry_at).await?;
     Ok(taken)
 }
 

@@ -47,6 +47,9 @@ pub enum PollError {
     /// Its settings.
     #[error("its settings cannot be read: {0}")]
     Settings(#[from] serde_json::Error),
+    /// Reading it takes longer than the limit, or goes on since an earlier poll.
+    #[error("it could not be read within {0} seconds")]
+    Slow(u64),
     /// Reading it was broken off.
     #[error("it could not be read to its end")]
     Broken(#[from] tokio::task::JoinError),
@@ -71,6 +74,7 @@ impl PollError {
             Self::PageForFeed => {
                 "the site may be down or the feed has moved; set kind = \"page\" if it is one now"
             }
+            Self::Slow(_) => "tell the publisher: the answer is built in an unusual way",
             Self::Address(_) | Self::Settings(_) => "look at the source in the configuration",
             Self::Broken(_) | Self::Store(_) => "it is tried again at the next poll",
         }

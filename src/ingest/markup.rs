@@ -89,14 +89,18 @@ pub(super) fn without(tag: &str, name: &str) -> String {
 
 /// Where an attribute stands in a tag, with the space before it.
 fn place(tag: &str, name: &str) -> Option<(usize, usize)> {
+    let (mut quotes, mut counted) = (0, 0);
     for (at, _) in tag.match_indices(name) {
         let before = &tag[..at];
+        // Counted on from the place before: a tag may have very many that look like it.
+        quotes += tag[counted..at].matches('"').count();
+        counted = at;
         let after = tag[at + name.len()..].trim_start();
         let Some(value) = after.strip_prefix('=').map(str::trim_start) else { continue };
         let Some(quote) = value.chars().next().filter(|c| matches!(c, '"' | '\'')) else {
             continue;
         };
-        let quoted = before.matches('"').count() % 2 == 1;
+        let quoted = quotes % 2 == 1;
         let Some(length) = value[1..].find(quote) else { continue };
         if before.ends_with(char::is_whitespace) && !quoted {
             let end = tag.len() - value.len() + length + 2;

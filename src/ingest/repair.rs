@@ -20,6 +20,13 @@ const ENTITY_OCTETS_MAX: usize = 33;
 /// What an element is called that the source does not have.
 const PUT_IN: &str = "";
 
+/// How many octets are looked at ahead of where a feed is mended, for each of its own: a feed as it
+/// should be asks for two. Beyond it what is found is mended without knowing what follows.
+const AHEAD_FACTOR_MAX: usize = 8;
+
+/// The longest address from which links count, in octets: it stands before each text.
+const BASE_OCTETS_MAX: usize = 2_048;
+
 /// How many broken places are told one by one.
 const BROKEN_MAX: usize = 5;
 
@@ -80,6 +87,8 @@ struct Mender<'a> {
     bases: Vec<(usize, Url)>,
     entities: HashMap<String, Option<String>>,
     unclosed: Vec<&'a str>,
+    /// How many octets may still be looked at ahead.
+    ahead: usize,
     /// What the item that is open has.
     parts: Option<Parts>,
     /// Whether the outermost element has ended.
@@ -104,6 +113,7 @@ impl<'a> Mender<'a> {
             bases: Vec::new(),
             entities: HashMap::new(),
             unclosed: Vec::new(),
+            ahead: source.len().saturating_mul(AHEAD_FACTOR_MAX),
             parts: None,
             ended: false,
             here: 0,
@@ -157,7 +167,7 @@ impl<'a> Mender<'a> {
                 return Ok(after);
             }
             if written == "item" && !closes {
-                self.parts = self.inside(called, after).map(|(inner, _)| Parts::of(inner));
+                self.parts = self.item(after).map(Parts::of);
             }
             let instead = self.parts.filter(|_| self.is_in_item());
             let instead = instead.and_then(|parts| vocabulary::renamed_in_item(parts, called));
@@ -243,13 +253,38 @@ impl<'a> Mender<'a> {
     fn own_base(&self, tag: &str) -> Option<Url> {
         let written = attribute(tag, "xml:base")?;
         let around = self.bases.last().map_or(self.base, |(_, base)| base);
-        around.join(&written.replace("&amp;", "&")).ok().filter(|base| !base.cannot_be_a_base())
+        let written = Some(written).filter(|written| written.len() <= BASE_OCTETS_MAX)?;
+        let base = around.join(&written.replace("&amp;", "&")).ok()?;
+        Some(base).filter(|base| !base.cannot_be_a_base() && base.as_str().len() <= BASE_OCTETS_MAX)
+    }
+
+    /// Takes octets that are looked at ahead from what may be; whether there were so many.
+    fn may_look_at(&mut self, octets: usize) -> bool {
+        self.ahead = self.ahead.saturating_sub(octets);
+        self.ahead > 0
+    }
+
+    /// What an item has before it ends, or before another begins inside of it.
+    fn item(&mut self, after: &'a str) -> Option<&'a str> {
+        if self.ahead == 0 {
+            return None;
+        }
+        let is_item = |at: &usize| {
+            let name = after[at + 1..].trim_start_matches('/').as_bytes();
+            name.get(..4).is_some_and(|name| name.eq_ignore_ascii_case(b"item"))
+                && name.get(4).is_some_and(|b| b.is_ascii_whitespace() || *b == b'>')
+        };
+        let end = after.match_indices('<').map(|(at, _)| at).find(is_item);
+        if !self.may_look_at(end.unwrap_or(after.len())) {
+            return None;
+        }
+        end.map(|end| &after[..end]).filter(|inner| ends_outside(inner))
     }
 
     /// The content of an element up to its end tag, and what follows that.
     fn inside(&mut self, called: &'a str, after: &'a str) -> Option<(&'a str, &'a str)> {
         // What is not closed from here on is not closed from any later place on either.
-        if self.unclosed.contains(&called) {
+        if self.ahead == 0 || self.unclosed.contains(&called) {
             return None;
         }
         let end = format!("</{called}");
@@ -257,13 +292,14 @@ impl<'a> Mender<'a> {
             let rest = after[at + end.len()..].trim_start().strip_prefix('>')?;
             Some((&after[..at], rest))
         });
+        if !self.may_look_at(found.map_or(after.len(), |(inner, _)| inner.len())) {
+            return None;
+        }
         if found.is_none() {
             self.unclosed.push(called);
         }
         // An end tag inside of a section is none.
-        found.filter(|(inner, _)| {
-            inner.rfind("<![CDATA[").is_none_or(|at| inner[at..].contains("]]>"))
-        })
+        found.filter(|(inner, _)| ends_outside(inner))
     }
 
     /// Writes a text with what it is (RFC 4287 3.1): markup in it becomes a text of type HTML.
@@ -469,6 +505,11 @@ impl<'a> Mender<'a> {
         }
         Repaired { xml: self.xml, warnings }
     }
+}
+
+/// Whether a text ends outside of its sections.
+fn ends_outside(inner: &str) -> bool {
+    inner.rfind("<![CDATA[").is_none_or(|at| inner[at..].contains("]]>"))
 }
 
 /// Whether markup stands in a text, outside of its sections.
