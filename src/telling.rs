@@ -89,8 +89,8 @@ pub async fn tell(
     Ok(corrections.len())
 }
 
-/// The deadlines before a change and after it. Like is compared with like: a page that was asked for
-/// the first time, or not again, says nothing of a change.
+/// The deadlines before a change and after it. Like is compared with like: a page that was asked
+/// for the first time, or not again, says nothing of a change.
 fn deadlines(rules: &Rules, revised: &Revised) -> (Option<NaiveDate>, Option<NaiveDate>) {
     let Revised { item: NewItem { text: after, .. }, before, carried, .. } = revised;
     let both = !carried && before.full_text.is_some() && after.full_text.is_some();

@@ -1,8 +1,9 @@
 //! The whole text of items of which their source shows only a teaser, from their own page.
 //!
 //! It is polite: few pages a poll, one after another, of the source's own host, through the same
-//! fetcher as everything else. It is done once: a page is asked for again only where the teaser has
-//! changed, whatever came of it, and not without end. A host that asks for time gets it. What is no page (a PDF, an act's file) is linked and not read.
+//! fetcher as everything else; a host that asks for time gets it. It is done once: a page is asked
+//! for again only where the teaser has changed, whatever came of it, and not without end. What is
+//! no page (a PDF, an act's file) is linked and not read.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -3,12 +3,14 @@
 
 use std::collections::HashMap;
 
-use data_encoding::BASE64;
 use scraper::Html;
 use url::Url;
 
 use super::html::escape;
-use super::markup::{Markup, attribute, name, split_markup, without};
+use super::markup::{
+    Markup, attribute, end_of_item, ends_outside, has_tags, is_xml, last_word, name, split_markup,
+    unpacked, without,
+};
 use super::vocabulary::{self, Construct, Format, Parts};
 
 /// How deep elements of a feed may stand in each other.
@@ -20,8 +22,7 @@ const ENTITY_OCTETS_MAX: usize = 33;
 /// What an element is called that the source does not have.
 const PUT_IN: &str = "";
 
-/// How many octets are looked at ahead of where a feed is mended, for each of its own: a feed as it
-/// should be asks for two. Beyond it what is found is mended without knowing what follows.
+/// How many octets are looked at ahead for each of a feed's own; a whole feed asks for two.
 const AHEAD_FACTOR_MAX: usize = 8;
 
 /// The longest address from which links count, in octets: it stands before each text.
@@ -258,7 +259,7 @@ impl<'a> Mender<'a> {
         Some(base).filter(|base| !base.cannot_be_a_base() && base.as_str().len() <= BASE_OCTETS_MAX)
     }
 
-    /// Takes octets that are looked at ahead from what may be; whether there were so many.
+    /// Counts octets that are looked at ahead; whether there may be so many.
     fn may_look_at(&mut self, octets: usize) -> bool {
         self.ahead = self.ahead.saturating_sub(octets);
         self.ahead > 0
@@ -269,12 +270,7 @@ impl<'a> Mender<'a> {
         if self.ahead == 0 {
             return None;
         }
-        let is_item = |at: &usize| {
-            let name = after[at + 1..].trim_start_matches('/').as_bytes();
-            name.get(..4).is_some_and(|name| name.eq_ignore_ascii_case(b"item"))
-                && name.get(4).is_some_and(|b| b.is_ascii_whitespace() || *b == b'>')
-        };
-        let end = after.match_indices('<').map(|(at, _)| at).find(is_item);
+        let end = end_of_item(after);
         if !self.may_look_at(end.unwrap_or(after.len())) {
             return None;
         }
@@ -310,11 +306,7 @@ impl<'a> Mender<'a> {
         let is_marked = |kind: &str| kind.contains("html") || kind.contains("xml");
         let packed = construct == Construct::Typed
             && (mode == Some("base64") || !(kind.starts_with("text") || is_marked(kind)));
-        let unpacked = || {
-            let packed: String = inner.split_ascii_whitespace().collect();
-            String::from_utf8(BASE64.decode(packed.as_bytes()).ok()?).ok()
-        };
-        let raw = match packed.then(unpacked).flatten() {
+        let raw = match packed.then(|| unpacked(inner)).flatten() {
             Some(text) => Some(text),
             None => has_tags(inner).then(|| self.markup_of(inner)),
         };
@@ -505,32 +497,4 @@ impl<'a> Mender<'a> {
         }
         Repaired { xml: self.xml, warnings }
     }
-}
-
-/// Whether a text ends outside of its sections.
-fn ends_outside(inner: &str) -> bool {
-    inner.rfind("<![CDATA[").is_none_or(|at| inner[at..].contains("]]>"))
-}
-
-/// Whether markup stands in a text, outside of its sections.
-fn has_tags(inner: &str) -> bool {
-    let mut rest = inner;
-    while let Some(at) = rest.find('<') {
-        let (markup, after) = split_markup(&rest[at..]);
-        if matches!(markup, Markup::Tag(_)) {
-            return true;
-        }
-        rest = after;
-    }
-    false
-}
-
-/// A name as an end tag has it: what follows in a renaming is an attribute.
-fn last_word(written: &str) -> &str {
-    written.split(' ').next().unwrap_or(written)
-}
-
-/// The characters of a document (XML 1.0 2.2).
-fn is_xml(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }

@@ -122,22 +122,16 @@ proptest! {
 fn a_mebibyte_of_any_one_piece_is_read_without_looking_at_it_again_and_again() {
     let (rss, atom) = ("<rss version=\"2.0\"><channel>", "<feed>");
     let bases = format!("<feed xml:base=\"/{}/\">", "a".repeat(500_000));
-    let case = |n: usize| -> String {
+    let spelt = |n: usize| -> String {
         let letter = |(at, c): (usize, char)| match n >> at & 1 {
             1 => c.to_ascii_uppercase(),
             _ => c,
         };
-        "contentencoded"
-            .chars()
-            .enumerate()
-            .map(letter)
-            .collect::<String>()
-            .replacen("tent", "tent:", 1)
+        "content:encoded".chars().enumerate().map(letter).collect()
     };
-    let cases: String =
-        (0..16_384).map(|n| format!("<a/><{}>", case(n).replace("tent:", "tent:"))).collect();
+    let spellings: String = (0..32_768).map(|n| format!("<a><{}></a>", spelt(n))).collect();
     let entities: String = (0..120_000).map(|n| format!("&a{n};")).collect();
-    let tag = |inner: &str| format!("{rss}<item {} ><title>x</title></item>", inner);
+    let tag = |inner: &str| format!("{rss}<item {inner} ><title>x</title></item>");
     let shapes: Vec<(String, String, &str)> = [
         (rss, "<a><item></a>", "</item></channel></rss>"),
         (rss, "<a><ITEM></a><item>", "</item></channel></rss>"),
@@ -176,7 +170,7 @@ fn a_mebibyte_of_any_one_piece_is_read_without_looking_at_it_again_and_again() {
     .map(|(head, piece, end)| (head.to_owned(), piece.repeat((1 << 20) / piece.len()), end))
     .into_iter()
     .chain([
-        (rss.to_owned(), cases, "</channel></rss>"),
+        (rss.to_owned(), spellings, "</channel></rss>"),
         (rss.to_owned(), entities, "</channel></rss>"),
         (tag(&format!("\" {}", " xml:base=''".repeat(80_000))), String::new(), "</channel></rss>"),
         (tag(&" HREF=\"x".repeat(100_000)), String::new(), "</channel></rss>"),
@@ -185,11 +179,9 @@ fn a_mebibyte_of_any_one_piece_is_read_without_looking_at_it_again_and_again() {
     let base: Url = "https://www.comune.example/a/b".parse().unwrap();
     let (selectors, now) = (PageSelectors::default(), at("2022-11-25T08:00:00Z"));
     for (head, body, end) in shapes {
-        let start = std::time::Instant::now();
         let answer = [head.as_str(), &body, end].concat();
         let read = read(answer.as_bytes(), None, &base, SourceKind::Auto, &selectors, Rome, now);
         let items = read.map_or(0, |reading| reading.items.len());
-        eprintln!("{:?} {items} {:.40} {:.40}", start.elapsed(), head, body);
         assert!(items <= ITEMS_MAX);
     }
 }

@@ -19,8 +19,8 @@ use crate::delivery::{Delivered, Delivery, DeliveryError, Run, Totals, Until};
 use crate::editions::PlanError;
 use crate::ingest::{
     Answer, CLAIM_SECONDS, FeedHints, FetchError, FetchRequest, Fetched, Fetcher, Notice,
-    PollError, ReadingKind, TakenIn, Validators, claim_due, expected, full_texts, read, release,
-    retry_at, take_answer, take_failure, take_in,
+    PollError, ReadError, Reading, ReadingKind, TakenIn, Validators, claim_due, expected,
+    full_texts, read, release, retry_at, take_answer, take_failure, take_in,
 };
 use crate::installation::Installation;
 use crate::model::{SourceId, Timestamp};
@@ -320,13 +320,11 @@ async fn try_poll(
     // Reading is work for a processor: other sources' answers shall not wait for it.
     let (full_text, private) = (settings.full_text, settings.allow_private_network);
     let headline = settings.headline.or_found(source.headline.as_deref());
-    let (read, found, hints) = reading::bounded(source.address(), move || {
+    let (hints, read, found) = reading::bounded(source.address(), move || {
         let SourceSettings { kind, page, .. } = settings;
         let mut read = read(&bytes, content_type.as_deref(), &base, kind, &page, zone, now);
         let found = read.as_mut().ok().and_then(|reading| headline.apply(reading));
-        let is_rss = read.as_ref().is_ok_and(|reading| reading.kind == ReadingKind::Rss);
-        let hints = if is_rss { FeedHints::of(&bytes) } else { FeedHints::default() };
-        (read, found, hints)
+        (hints_of(&read, &bytes), read, found)
     })
     .await?;
     let mut reading = expected(source, read)?;
@@ -337,8 +335,8 @@ async fn try_poll(
     let mut retry_at = None;
     if full_text {
         let store = &installation.store;
-        let asked = full_texts(fetcher, store, source, &mut reading, &answered, private, now);
-        let asked = asked.await?;
+        let ask = full_texts(fetcher, store, source, &mut reading, &answered, private, now);
+        let asked = ask.await?;
         polled.warnings.extend(asked.warnings);
         retry_at = asked.retry_at;
     }
@@ -347,7 +345,6 @@ async fn try_poll(
     if let Some(headline) = found {
         tx.set_headline(&source.id, headline.as_str()).await?;
     }
-    // When it is due next is said with the rest of the answer.
     let taken = take_in(&mut tx, &source, &reading, &validators, now, now).await?;
     polled.warnings.extend(taken.warnings.iter().cloned());
     polled.notice = take_answer(&mut tx, &source, &answer, taken.is_change(), now).await?;
@@ -355,6 +352,12 @@ async fn try_poll(
     tx.commit().await?;
     postpone(installation, answered.as_str(), retry_at).await?;
     Ok(taken)
+}
+
+/// What a feed says of when to ask again.
+fn hints_of(read: &Result<Reading, ReadError>, bytes: &[u8]) -> FeedHints {
+    let is_rss = read.as_ref().is_ok_and(|reading| reading.kind == ReadingKind::Rss);
+    if is_rss { FeedHints::of(bytes) } else { FeedHints::default() }
 }
 
 /// The source as it is now, locked until the transaction ends, so that of two polls of it the
