@@ -1,6 +1,9 @@
 //! From what was taken in to the stream: what is new, and which changes are worth telling again.
 //! Held items get entries too, without positions.
 
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use crate::editions::{self, place_of};
@@ -70,10 +73,9 @@ pub async fn tell(
     let today = now.in_zone(zone).date_naive();
     let mut corrections = Vec::new();
     for revised in &taken.revised {
-        let Revised { item: NewItem { id, text }, revision, before, returned } = revised;
-        let after = found_in(text);
-        keep(tx, rules, (*id, *revision), &after, now).await?;
-        let deadlines = (found_in(before).deadline, after.deadline);
+        let Revised { item: NewItem { id, text }, revision, before, returned, .. } = revised;
+        keep(tx, rules, (*id, *revision), &found_in(text), now).await?;
+        let deadlines = deadlines(found_in, revised);
         if !returned && is_worth_telling(before, text, deadlines, today) {
             corrections.push((*id, *revision, source.clone()));
         }
@@ -90,6 +92,21 @@ pub async fn tell(
     tx.append_entries(&new, EntryReason::New, now).await?;
     tx.append_entries(&corrections, EntryReason::Correction, now).await?;
     Ok(corrections.len())
+}
+
+/// The deadlines before a change and after it. Like is compared with like: a page that was asked
+/// for the first time, or not again, says nothing of a change.
+fn deadlines(
+    found_in: impl Fn(&NewRevision) -> Classification,
+    revised: &Revised,
+) -> (Option<NaiveDate>, Option<NaiveDate>) {
+    let Revised { item: NewItem { text: after, .. }, before, carried, .. } = revised;
+    let both = !carried && before.full_text.is_some() && after.full_text.is_some();
+    let of = |revision: &NewRevision| {
+        let full_text = revision.full_text.clone().filter(|_| both);
+        found_in(&NewRevision { full_text, ..revision.clone() }).deadline
+    };
+    (of(before), of(after))
 }
 
 /// The corrections of items that are not held. Those of held items get no position; those of
@@ -174,10 +191,15 @@ pub async fn decide(
     now: Timestamp,
 ) -> Result<(), DecisionError> {
     let mut entries = Vec::new();
+    // Whoever decides locks in the same order, whatever the order in which the items are named.
+    let mut ordered = BTreeSet::new();
     for item in items {
         let source = tx.hold(*item).await?.ok_or(DecisionError::NotHeld(*item))?.source;
+        ordered.insert((source, *item));
+    }
+    for (source, item) in &ordered {
         // A poll that revises the item meanwhile comes before or after.
-        tx.lock_source(&source).await?;
+        tx.lock_source(source).await?;
         let hold = tx.lock_hold(*item).await?.ok_or(DecisionError::NotHeld(*item))?;
         tx.end_hold(*item, decision.as_str(), by, now).await?;
         tx.forget_held_entries(*item).await?;

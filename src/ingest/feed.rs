@@ -188,9 +188,10 @@ fn is_html(text: &str, media_type: &str, kind: ReadingKind) -> bool {
 }
 
 fn looks_like_html(text: &str) -> bool {
-    let has_tag = text.match_indices('<').any(|(at, _)| {
-        let after = text[at + 1..].trim_start_matches(['/', '!']);
-        after.starts_with(|c: char| c.is_ascii_alphabetic()) && after.contains('>')
+    let last = text.rfind('>').unwrap_or(0);
+    let has_tag = text[..last].match_indices('<').any(|(at, _)| {
+        let after = text[at + 1..last].trim_start_matches(['/', '!']);
+        after.starts_with(|c: char| c.is_ascii_alphabetic())
     });
     has_tag
         || text.split('&').skip(1).any(|piece| {

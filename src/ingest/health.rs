@@ -48,6 +48,9 @@ pub enum PollError {
     /// Its settings.
     #[error("its settings cannot be read: {0}")]
     Settings(#[from] serde_json::Error),
+    /// Reading it takes longer than the limit, or goes on since an earlier poll.
+    #[error("it could not be read within {0} seconds")]
+    Slow(u64),
     /// Reading it was broken off.
     #[error("it could not be read to its end")]
     Broken(#[from] tokio::task::JoinError),
@@ -67,7 +70,9 @@ impl PollError {
             | Self::Address(_)
             | Self::Settings(_)
             | Self::Store(_) => Trouble::Settings,
-            Self::Read(_) | Self::PageForFeed | Self::Broken(_) => Trouble::Unreadable,
+            Self::Read(_) | Self::PageForFeed | Self::Slow(_) | Self::Broken(_) => {
+                Trouble::Unreadable
+            }
             Self::Layout(_) => Trouble::Layout,
         }
     }
@@ -87,6 +92,7 @@ impl PollError {
             Self::PageForFeed => {
                 "the site may be down or the feed has moved; set kind = \"page\" if it is one now"
             }
+            Self::Slow(_) => "tell the publisher: the answer is built in an unusual way",
             Self::Address(_) | Self::Settings(_) => "look at the source in the configuration",
             Self::Broken(_) | Self::Store(_) => "it is tried again at the next poll",
         }

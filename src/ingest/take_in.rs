@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::albo::keep_act;
 use super::floods::{self, Before, Fate, NewsLimits};
+use super::full_text::carried;
 use super::identity::{self, Keys, Known, Row};
 use super::{ReadItem, Reading, canonical, significant};
 use crate::model::{SourceId, Timestamp};
@@ -43,6 +44,8 @@ pub struct Revised {
     pub before: NewRevision,
     /// Whether one of its former revisions said the same.
     pub returned: bool,
+    /// Whether the text of its own page is that of the revision before.
+    pub carried: bool,
 }
 
 /// What an answer brought.
@@ -58,6 +61,14 @@ pub struct TakenIn {
     pub revised: Vec<Revised>,
     /// What a person should know, in words.
     pub warnings: Vec<String>,
+}
+
+impl TakenIn {
+    /// Whether the answer brought anything.
+    pub fn is_change(&self) -> bool {
+        let Self { new, baseline, held, revised, .. } = self;
+        baseline + new.len() + held.len() + revised.len() > 0
+    }
 }
 
 /// The validators and times of a poll.
@@ -86,7 +97,6 @@ pub async fn take_in(
     if !reading.items.is_empty() {
         take_items_in(tx, source, reading, now, &mut taken).await?;
     }
-    let TakenIn { new, baseline, held, revised, .. } = &taken;
     let poll = PollRow {
         source: &source.id,
         now,
@@ -94,7 +104,7 @@ pub async fn take_in(
         etag: validators.etag.as_deref(),
         last_modified: validators.last_modified.as_deref(),
         title: reading.title.as_deref(),
-        changed: baseline + new.len() + held.len() + revised.len() > 0,
+        changed: taken.is_change(),
         baseline: source.baseline_at.is_none() && !reading.items.is_empty(),
     };
     tx.record_poll(&poll).await?;
@@ -271,10 +281,14 @@ async fn take_known_in(
         let before = tx.revision(held.id, held.revision).await?;
         let returned = was_said(tx, held, &digest).await?;
         let revision = held.revision + 1;
-        tx.revise_item(held.id, revision, &digest, text, now).await?;
-        let revised = NewItem { id: held.id, text: (*text).clone() };
-        let before = before.unwrap_or_else(|| revised.text.clone());
-        taken.revised.push(Revised { item: revised, revision, before, returned });
+        let mut text = (*text).clone();
+        let before = before.unwrap_or_else(|| text.clone());
+        let carried = text.full_text.is_none().then(|| carried(item, &before)).flatten();
+        let is_carried = carried.is_some();
+        text.full_text = text.full_text.or(carried);
+        tx.revise_item(held.id, revision, &digest, &text, now).await?;
+        let item = NewItem { id: held.id, text };
+        taken.revised.push(Revised { item, revision, before, returned, carried: is_carried });
     } else if let Some(link) = &text.link
         && row.link != held.link.as_deref().map(canonical::link)
     {

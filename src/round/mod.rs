@@ -1,6 +1,8 @@
 //! One round of the work: poll what is due, plan what is due, deliver what is due. It joins the
 //! rooms and holds no rule of its own.
 
+mod reading;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,8 +20,8 @@ use crate::delivery::{Delivered, Delivery, DeliveryError, Drafts, Run, Totals, U
 use crate::editions::PlanError;
 use crate::ingest::{
     Answer, CLAIM_SECONDS, FeedHints, FetchError, FetchRequest, Fetched, Fetcher, Notice,
-    PollError, ReadingKind, TakenIn, Validators, claim_due, expected, full_texts, read, release,
-    retry_at, take_answer, take_failure, take_in,
+    PollError, ReadError, Reading, ReadingKind, TakenIn, Validators, claim_due, expected,
+    full_texts, read, release, retry_at, take_answer, take_failure, take_in,
 };
 use crate::installation::Installation;
 use crate::model::{SourceId, Timestamp};
@@ -28,6 +30,8 @@ use crate::telling;
 
 /// How many sources are fetched at once.
 pub const SOURCES_AT_ONCE: usize = 8;
+pub use reading::{READING_SECONDS_MAX, READINGS_MAX};
+
 /// How often it is looked whether what others poll is in, in milliseconds.
 const OTHERS_LOOK_MS: u64 = 50;
 
@@ -265,12 +269,22 @@ async fn failed(
     let Some(held) = still(&mut tx, source).await? else { return Ok(None) };
     let notice = take_failure(&mut tx, &held, error, now).await?;
     tx.commit().await?;
-    if let (Some(until), Some(host)) = (retry_at(error, now), host_of(source.address())) {
+    postpone(installation, source.address(), retry_at(error, now)).await?;
+    Ok(notice)
+}
+
+/// Lets all sources at the host of an address alone, where it asks for it.
+async fn postpone(
+    installation: &Installation,
+    address: &str,
+    until: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    if let (Some(until), Some(host)) = (until, host_of(address)) {
         let mut tx = installation.store.write().await?;
         tx.postpone_host(&host, until).await?;
         tx.commit().await?;
     }
-    Ok(notice)
+    Ok(())
 }
 
 async fn try_poll(
@@ -293,8 +307,8 @@ async fn try_poll(
     let mut answer = Answer::of(&fetched);
     let known = answer.is_known(source);
     let (body, validators) = match fetched {
-        Fetched::Body { bytes, content_type, base, etag, last_modified, .. } => {
-            (Some((bytes, content_type, base)), Validators { etag, last_modified })
+        Fetched::Body { bytes, content_type, base, final_url, etag, last_modified, .. } => {
+            (Some((bytes, content_type, base, final_url)), Validators { etag, last_modified })
         }
         Fetched::NotModified { etag, last_modified, .. } => {
             let etag = etag.or_else(|| source.etag.clone());
@@ -302,7 +316,7 @@ async fn try_poll(
             (None, Validators { etag, last_modified })
         }
     };
-    let Some((bytes, content_type, base)) = body.filter(|_| !known) else {
+    let Some((bytes, content_type, base, answered)) = body.filter(|_| !known) else {
         polled.notice = unchanged(installation, source, &answer, &validators).await?;
         return Ok(TakenIn::default());
     };
@@ -310,13 +324,11 @@ async fn try_poll(
     // Reading is work for a processor: other sources' answers shall not wait for it.
     let (full_text, private) = (settings.full_text, settings.allow_private_network);
     let headline = settings.headline.or_found(source.headline.as_deref());
-    let (read, found, hints, base) = tokio::task::spawn_blocking(move || {
+    let (hints, read, found) = reading::bounded(source.address(), move || {
         let SourceSettings { kind, page, .. } = settings;
         let mut read = read(&bytes, content_type.as_deref(), &base, kind, &page, zone, now);
         let found = read.as_mut().ok().and_then(|reading| headline.find_and_apply(reading));
-        let is_rss = read.as_ref().is_ok_and(|reading| reading.kind == ReadingKind::Rss);
-        let hints = if is_rss { FeedHints::of(&bytes) } else { FeedHints::default() };
-        (read, found, hints, base)
+        (hints_of(&read, &bytes), read, found)
     })
     .await?;
     let mut reading = expected(source, read)?;
@@ -324,24 +336,32 @@ async fn try_poll(
     answer.read_as = Some(reading.kind);
     answer.site_link.clone_from(&reading.link);
     polled.warnings.clone_from(&reading.warnings);
+    let mut retry_at = None;
     if full_text {
         let store = &installation.store;
-        let failed = full_texts(fetcher, store, source, &mut reading, &base, private, now).await?;
-        polled.warnings.extend(failed);
+        let ask = full_texts(fetcher, store, source, &mut reading, &answered, private, now);
+        let asked = ask.await?;
+        polled.warnings.extend(asked.warnings);
+        retry_at = asked.retry_at;
     }
     let mut tx = installation.store.write().await?;
     let Some(source) = still(&mut tx, source).await? else { return Ok(TakenIn::default()) };
     if let Some(found) = &found {
         found.keep(&mut tx, &source, &reading, now).await?;
     }
-    // When it is due next is said with the rest of the answer.
     let taken = take_in(&mut tx, &source, &reading, &validators, now, now).await?;
     polled.warnings.extend(taken.warnings.iter().cloned());
-    let changed = taken.baseline + taken.new.len() + taken.revised.len() > 0;
-    polled.notice = take_answer(&mut tx, &source, &answer, changed, now).await?;
+    polled.notice = take_answer(&mut tx, &source, &answer, taken.is_change(), now).await?;
     telling::tell(&mut tx, &installation.rules, zone, &source.id, &taken, now).await?;
     tx.commit().await?;
+    postpone(installation, answered.as_str(), retry_at).await?;
     Ok(taken)
+}
+
+/// What a feed says of when to ask again.
+fn hints_of(read: &Result<Reading, ReadError>, bytes: &[u8]) -> FeedHints {
+    let is_rss = read.as_ref().is_ok_and(|reading| reading.kind == ReadingKind::Rss);
+    if is_rss { FeedHints::of(bytes) } else { FeedHints::default() }
 }
 
 /// The source as it is now, locked until the transaction ends, so that of two polls of it the
