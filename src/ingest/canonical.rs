@@ -301,6 +301,9 @@ mod tests {
         assert_eq!(shape(&page), "x.it/novita/avvisi?");
         assert_eq!(slug(&page), Some("chiusura-estiva"));
         assert_eq!(shape(&link("https://x.it/a.php?id=7&c=2")), "x.it?c&id");
+        let day = |day: &str| shape(&link(&format!("https://x.it/n/{day}/seduta")));
+        assert_eq!(day("2026/11/25"), day("2026-12-01"));
+        assert_ne!(day("avvisi-2026"), day("avvisi-2027"));
         assert_eq!(slug(&link("https://x.it/a.php?id=7")), None);
         assert_eq!(slug(&link("https://x.it/notizie")), None);
     }

@@ -229,6 +229,24 @@ async fn a_site_that_moved_in_part_or_whole_is_not_told() {
 }
 
 #[tokio::test]
+async fn a_bulletin_that_recurs_after_days_is_told_though_the_site_has_moved() {
+    let bulletin = |path: &str, text: &str| {
+        news("", path, "Bollettino settimanale della qualità dell'aria", text)
+    };
+    let list = |folder: &str| {
+        all(0..6, |_, name| {
+            let title = format!("Titolo della notizia {name}");
+            news("", &format!("{folder}/notizia-{name}"), &title, name)
+        })
+    };
+    let first = [vec![bulletin("a/aria-1", "Aria buona")], list("a")].concat();
+    let without: Vec<_> = vec![list("a"); 7];
+    let moved = [vec![bulletin("b/aria-2", "Aria cattiva")], list("b")].concat();
+    let polls = [vec![first], without, vec![moved]].concat();
+    assert_eq!(told(&polls).await, [0, 0, 0, 0, 0, 0, 0, 1]);
+}
+
+#[tokio::test]
 async fn a_site_that_moved_and_gave_its_ids_to_others_is_not_told() {
     let named = |name: &str| format!("Titolo della notizia {name}");
     let before = all(0..10, |n, name| news(&n.to_string(), &format!("a?id={n}"), &named(name), ""));

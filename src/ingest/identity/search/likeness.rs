@@ -88,8 +88,8 @@ impl Search<'_> {
         own && self.sharing(self.marks[row].link).len() <= 1
     }
 
-    /// Whether an item stands in another part of the site or on another one. Folders of days do
-    /// not count.
+    /// Whether an item stands in another part of the site or on another one. Folders that are
+    /// numbers do not count.
     pub(super) fn is_elsewhere(&self, (row, known): Pair) -> bool {
         shape(self.rows[row].link.as_deref()) != self.held[known].shape
     }

@@ -302,7 +302,7 @@ impl<'a> Search<'a> {
         let titles = self
             .pairs(|marks| marks.title, |pair| self.is_naming(pair.0) || !self.texts_differ(pair));
         let unknown = self.unfound().count();
-        let elsewhere: Vec<Pair> =
+        let mut elsewhere: Vec<Pair> =
             titles.iter().copied().filter(|pair| self.is_elsewhere(*pair)).collect();
         let proves = |pair: &&Pair| {
             self.is_lately(**pair) && (self.is_naming(pair.0) || self.has_text(**pair))
@@ -313,6 +313,8 @@ impl<'a> Search<'a> {
         if !enough || proofs.len() * 2 < unknown {
             return self.addressed_anew(titles, unknown);
         }
+        // What was gone before and says something else is new, with a title that recurs.
+        elsewhere.retain(|pair| self.is_lately(*pair) || !self.texts_differ(*pair));
         self.take(elsewhere);
         let there = |search: &Self, pair| search.is_lately(pair) && search.is_elsewhere(pair);
         let texts = self.pairs(|marks| marks.text, |pair| there(self, pair));
