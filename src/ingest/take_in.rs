@@ -177,13 +177,12 @@ async fn take_items_in(
     let rows = identity::rows(&items, &pages_of(source, reading));
     let lately = answer.as_ref().map_or_else(Vec::new, |answer| lately(answer, now));
     let (places, rows): (Vec<usize>, Vec<Row>) = rows.into_iter().unzip();
-    let known = known_items(tx, source, &rows, &lately).await?;
-    let found = identity::find(&rows, &known.1);
+    let (known, found) = known_items(tx, source, &rows, &lately).await?;
     let mut there = BTreeSet::new();
     let mut new = Vec::new();
     for ((row, place), found) in rows.iter().zip(places).zip(found) {
         let arrival = Arrival { place, item: &reading.items[place], row, text: &texts[place] };
-        match found.map(|index| &known.0[index]) {
+        match found.map(|index| &known[index]) {
             Some(held) => {
                 there.insert(held.id);
                 take_known_in(tx, source, &arrival, held, now, taken).await?;
@@ -209,40 +208,42 @@ async fn take_items_in(
     tx.keep_answer(&source.id, &answer).await
 }
 
-/// The known items that share a key with an answer, twice: as they are kept, and as they are
-/// compared.
+/// The known items that share a key with an answer, and which of them each row is.
 async fn known_items(
     tx: &mut Tx<'_>,
     source: &SourceRow,
     rows: &[Row],
     lately: &[(i64, i64)],
-) -> Result<(Vec<KeyedItem>, Vec<Known>), StoreError> {
+) -> Result<(Vec<KeyedItem>, Vec<Option<usize>>), StoreError> {
     let strong: Vec<&str> = rows.iter().flat_map(|row| row.keys.strong()).collect();
     let sharing = tx.items_with_keys(&source.id, &strong).await?;
     let mut ids: BTreeSet<i64> = sharing.iter().map(|(item, _)| *item).collect();
     let lately: BTreeSet<i64> = lately.iter().map(|(item, _)| *item).collect();
-    let mut items = keyed(tx, &ids, &lately).await?;
+    let (items, known) = keyed(tx, &ids, &lately).await?;
     // Nearly all of an answer is found so. The rest is looked for by whatever it has.
-    let found = identity::find(rows, &items.1);
-    let rest = rows.iter().zip(found).filter(|(row, found)| {
+    let found = identity::find(rows, &known);
+    let rest = rows.iter().zip(&found).filter(|(row, found)| {
         let id = row.keys.id.as_ref();
-        !found.is_some_and(|found| id.is_none_or(|id| items.1[found].keys.contains(id)))
+        !found.is_some_and(|found| id.is_none_or(|id| known[found].keys.contains(id)))
     });
     let weak: Vec<&str> = rest.flat_map(|(row, _)| row.keys.all()).collect();
+    let mut more = 0;
     if !weak.is_empty() {
-        let mut more = Vec::new();
         for (item, _) in tx.items_with_keys(&source.id, &weak).await? {
-            if more.len() < KNOWN_ITEMS_MAX && ids.insert(item) {
-                more.push(item);
+            if more < KNOWN_ITEMS_MAX && ids.insert(item) {
+                more += 1;
             }
         }
-        if !more.is_empty() {
-            items = keyed(tx, &ids, &lately).await?;
-        }
     }
-    Ok(items)
+    if more == 0 {
+        return Ok((items, found));
+    }
+    let (items, known) = keyed(tx, &ids, &lately).await?;
+    let found = identity::find(rows, &known);
+    Ok((items, found))
 }
 
+/// Items by id, twice: as they are kept, and as they are compared.
 async fn keyed(
     tx: &mut Tx<'_>,
     ids: &BTreeSet<i64>,

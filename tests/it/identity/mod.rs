@@ -4,6 +4,7 @@
 mod floods;
 mod histories;
 mod revisions;
+mod twins;
 mod upgrading;
 mod worth_telling;
 
