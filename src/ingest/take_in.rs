@@ -131,9 +131,9 @@ pub(super) async fn know_by_new_titles(
     let items: Vec<(&ReadItem, &NewRevision)> = before.items.iter().zip(&old).collect();
     let (places, rows): (Vec<usize>, Vec<Row>) =
         identity::rows(&items, &pages_of(source, before)).into_iter().unzip();
-    let known = known_items(tx, source, &rows, &lately(&answer, now)).await?;
-    for (place, found) in places.into_iter().zip(identity::find(&rows, &known.1)) {
-        let Some(item) = found.map(|index| &known.0[index]) else { continue };
+    let (known, found) = known_items(tx, source, &rows, &lately(&answer, now)).await?;
+    for (place, found) in places.into_iter().zip(found) {
+        let Some(item) = found.map(|index| &known[index]) else { continue };
         let keys = Keys::new(after.items[place].id.as_deref(), &new[place]);
         let keys: Vec<&str> = keys.all().collect();
         tx.give_keys(&source.id, item.id, item.keys.len(), &keys, now).await?;
