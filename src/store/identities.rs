@@ -50,8 +50,6 @@ statements! {
             r.image_alt_json, r.categories_json, r.published_at, r.updated_at
         FROM item i JOIN revision r ON r.item_id = i.id AND r.revision = i.revision
         WHERE i.source_id = $1 AND i.id > $2 ORDER BY i.id LIMIT $3";
-    DIGESTS_BY_KEY = "SELECT i.digest FROM item_key k JOIN item i ON i.id = k.item_id
-        WHERE k.source_id = $1 AND k.key = $2";
     ITEMS_BY_KEY = "SELECT item_id FROM item_key WHERE key = $1 ORDER BY item_id";
     ANSWER = "SELECT * FROM source_answer WHERE source_id = $1";
     KEEP_ANSWER = "INSERT INTO source_answer
@@ -182,16 +180,6 @@ impl Tx<'_> {
         let rows = self.rows(UNKEYED_ITEMS, values![source, after, limit]).await?;
         let read = |row: &Row| Ok((row.int("id")?, row.text("identity")?, NewRevision::read(row)?));
         rows.iter().map(read).collect()
-    }
-
-    /// The digests of the texts of a source's items that are known by a key.
-    pub async fn digests_by_key(
-        &mut self,
-        source: &SourceId,
-        key: &str,
-    ) -> Result<Vec<String>, StoreError> {
-        let rows = self.rows(DIGESTS_BY_KEY, values![source, key]).await?;
-        rows.iter().map(|row| row.text("digest")).collect()
     }
 
     /// The items, of all sources, that are known by a key.

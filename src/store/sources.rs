@@ -24,7 +24,8 @@ statements! {
         WHERE id = $1";
     FORGET_ADDRESS = "UPDATE source SET headline = NULL, site_link = NULL, moved_to = NULL,
             moved_since = NULL, adopted_url = NULL, host = $2, failures = 0,
-            last_error = NULL, last_hint = NULL, failing_since = NULL, bad_since = NULL, gone_at = NULL
+            last_error = NULL, last_hint = NULL, failing_since = NULL, bad_since = NULL,
+            gone_at = NULL
         WHERE id = $1";
     TITLE_SOURCE = "UPDATE source SET title = coalesce(title, $2) WHERE id = $1";
     REMOVE_SOURCE = "UPDATE source SET removed_at = $2 WHERE id = $1 AND removed_at IS NULL";
