@@ -28,7 +28,9 @@ use crate::store::NewRevision;
 pub use analysis::{FIELD_OCTETS_MAX, WORD_LETTERS_MAX};
 pub use codes::{CODES_MAX, Codes};
 pub use compile::RULES_MAX;
-pub use evaluate::{EvaluateError, Evaluation, Figures, Prediction, TopicFigures, evaluate};
+pub use evaluate::{
+    EvaluateError, Evaluation, Figures, Missed, Prediction, TopicFigures, Why, evaluate,
+};
 pub use file::{RULES_FILE_OCTETS_MAX, RulesError, RulesFile};
 pub use followed::{FOLLOWED_OCTETS_MAX, FOLLOWED_WORDS_MAX, FollowedWords, phrase_key};
 pub use phrases::{GAP_WORDS_MAX, PHRASE_WORDS_MAX, PhraseError};
