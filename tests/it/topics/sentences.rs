@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use super::{classify, topics};
+use banditore::topics::ItemText;
+
+use super::{classify, rules, topics};
 
 #[test]
 fn each_hard_sentence_has_exactly_its_topics() {
@@ -24,4 +26,19 @@ fn each_hard_sentence_has_exactly_its_topics() {
     }
     assert!(lines >= 150, "{lines}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_official_argument_of_municipal_sites_speaks_for_a_topic() {
+    let names = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/topics/argomenti.csv");
+    let Ok(table) = fs::read_to_string(names) else { return };
+    // Three lines of heading; names without a comma stand before the first one.
+    for name in table.lines().skip(3).filter_map(|line| line.split(',').next()) {
+        let categories = [name.trim_matches('"').to_owned()];
+        if categories[0].is_empty() {
+            continue;
+        }
+        let item = ItemText { title: "Avviso", text: "", categories: &categories, image_alt: &[] };
+        assert!(!rules().classify(&item).topics.is_empty(), "{name}");
+    }
 }
