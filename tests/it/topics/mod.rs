@@ -285,6 +285,9 @@ fn the_labelled_news_are_classified_as_well_as_measured() {
     println!("micro {:.3}, macro {:.3}", figures.micro_f1, figures.macro_f1);
     assert!(figures.micro_f1 >= 0.93, "micro {}", figures.micro_f1);
     assert!(figures.macro_f1 >= 0.91, "macro {}", figures.macro_f1);
+    for id in ["pnrr", "tenders", "environment"] {
+        assert!(figures.topics[id].figures.f1 >= 0.92, "{id}: {:?}", figures.topics[id]);
+    }
 }
 
 #[test]
