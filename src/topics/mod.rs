@@ -39,7 +39,9 @@ pub use compile::RULES_MAX;
 pub use corrections::{Correction, Subject as CorrectionSubject};
 pub use deadline::Undated;
 pub use differing::Difference;
-pub use evaluate::{EvaluateError, Evaluation, Figures, Prediction, TopicFigures, evaluate};
+pub use evaluate::{
+    EvaluateError, Evaluation, Figures, Missed, Prediction, TopicFigures, Why, evaluate,
+};
 pub use file::{RULES_FILE_OCTETS_MAX, RulesError, RulesFile};
 pub use followed::{FOLLOWED_OCTETS_MAX, FOLLOWED_WORDS_MAX, FollowedWords, phrase_key};
 pub use municipalities::{Municipality, municipalities};

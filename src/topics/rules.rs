@@ -139,6 +139,12 @@ impl Rules {
 
     /// Decides what an item is about and where it matters.
     pub fn classify(&self, item: &ItemText) -> Classification {
+        self.weigh(item).0
+    }
+
+    /// The decision, and beside it the topics that something speaks for and that the item does not
+    /// have.
+    pub(crate) fn weigh(&self, item: &ItemText) -> (Classification, Vec<TopicMatch>) {
         let fields: Vec<(Field, &str)> = [(Field::Title, item.title), (Field::Text, item.text)]
             .into_iter()
             .chain(item.categories.iter().map(|text| (Field::Category, text.as_str())))
@@ -170,8 +176,9 @@ impl Rules {
                 }
             }
         }
+        let (topics, short) = self.decide(scores);
         let mut found = Classification {
-            topics: self.decide(scores),
+            topics,
             places: places.places,
             area: places.area,
             elsewhere: places.elsewhere,
@@ -180,7 +187,7 @@ impl Rules {
             ..Classification::default()
         };
         deadline::find(&fields, &analyses).put_into(&mut found);
-        found
+        (found, short)
     }
 
     fn count(
@@ -242,8 +249,10 @@ impl Rules {
         }
     }
 
-    fn decide(&self, scores: Scores) -> Vec<TopicMatch> {
+    /// The topics that reach their thresholds, and those that do not.
+    fn decide(&self, scores: Scores) -> (Vec<TopicMatch>, Vec<TopicMatch>) {
         let mut matches: BTreeMap<usize, TopicMatch> = BTreeMap::new();
+        let mut short = Vec::new();
         let mut implied: Vec<(usize, usize)> = Vec::new();
         let plain = self.weights.strong * self.weights.title;
         let led =
@@ -251,18 +260,20 @@ impl Rules {
         for (topic, rules) in scores.0 {
             let score: f64 = rules.values().map(|(weight, _)| weight).sum();
             let entry = &self.topics[topic];
-            // Three weights of a third reach one.
-            let threshold = entry.threshold * if led { self.weights.beside } else { 1.0 };
-            if score + ROUNDING < threshold {
-                continue;
-            }
             let mut evidence: Vec<(f64, Evidence)> = rules.into_values().collect();
             evidence.sort_by(|(a, x), (b, y)| {
                 b.total_cmp(a).then((x.field, x.start).cmp(&(y.field, y.start)))
             });
             evidence.truncate(EVIDENCE_MAX);
             let evidence = evidence.into_iter().map(|(_, evidence)| evidence).collect();
-            matches.insert(topic, TopicMatch { id: entry.id.clone(), score, evidence });
+            let weighed = TopicMatch { id: entry.id.clone(), score, evidence };
+            // Three weights of a third reach one.
+            let threshold = entry.threshold * if led { self.weights.beside } else { 1.0 };
+            if score + ROUNDING < threshold {
+                short.push(weighed);
+                continue;
+            }
+            matches.insert(topic, weighed);
             implied.extend(entry.implies.iter().map(|&other| (topic, other)));
         }
         for (topic, other) in implied {
@@ -272,8 +283,9 @@ impl Rules {
             }
         }
         let found: BTreeSet<usize> = matches.keys().copied().collect();
-        matches.retain(|&topic, _| self.topics[topic].unless.is_disjoint(&found));
-        matches.into_values().collect()
+        let beside = |topic: &usize| !self.topics[*topic].unless.is_disjoint(&found);
+        short.extend(matches.extract_if(.., |topic, _| beside(topic)).map(|(_, weighed)| weighed));
+        (matches.into_values().collect(), short)
     }
 }
 
