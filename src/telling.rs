@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
-use crate::editions::{self, place_of};
+use crate::editions::{self, keep_found, place_of};
 use crate::ingest::{NewItem, Revised, TakenIn, is_worth_telling, named_source};
 use crate::model::{SourceId, Timestamp};
 use crate::store::{
-    EntryReason, HoldCause, NewRevision, OfficeEvent, StoreError, TraceSubject, Tx,
+    EntryReason, HoldCause, NewRevision, OfficeEvent, SourceRow, StoreError, TraceSubject, Tx,
 };
 use crate::topics::{Classification, ItemText, Rules};
 
@@ -57,24 +57,24 @@ pub async fn tell(
     tx: &mut Tx<'_>,
     rules: &Rules,
     zone: Tz,
-    source: &SourceId,
+    source: &SourceRow,
     taken: &TakenIn,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
-    let place = place_of(tx, source).await?;
+    let (source, place) = (&source.id, place_of(source));
     let found_in = |text: &NewRevision| editions::classify(rules, text, place.as_ref(), zone, now);
     for NewItem { id, text } in &taken.new {
-        keep(tx, rules, (*id, 1), &found_in(text), now).await?;
+        keep_found(tx, rules, (*id, 1), &found_in(text), now).await?;
     }
     for (NewItem { id, text }, _) in &taken.held {
-        keep(tx, rules, (*id, 1), &found_in(text), now).await?;
+        keep_found(tx, rules, (*id, 1), &found_in(text), now).await?;
         tx.hold_entry(*id, 1, EntryReason::New, source).await?;
     }
     let today = now.in_zone(zone).date_naive();
     let mut corrections = Vec::new();
     for revised in &taken.revised {
         let Revised { item: NewItem { id, text }, revision, before, returned, .. } = revised;
-        keep(tx, rules, (*id, *revision), &found_in(text), now).await?;
+        keep_found(tx, rules, (*id, *revision), &found_in(text), now).await?;
         let deadlines = deadlines(found_in, revised);
         if !returned && is_worth_telling(before, text, deadlines, today) {
             corrections.push((*id, *revision, source.clone()));
@@ -164,18 +164,6 @@ impl<'a> From<&'a NewRevision> for ItemText<'a> {
             image_alt: &revision.image_alt,
         }
     }
-}
-
-/// Keeps what the rules found in a revision.
-async fn keep(
-    tx: &mut Tx<'_>,
-    rules: &Rules,
-    (item, revision): (i64, i64),
-    found: &Classification,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let json = serde_json::to_string(found).expect("a classification has a JSON form");
-    tx.insert_match(item, revision, rules.version(), &json, now).await
 }
 
 /// Releases held items, or drops them, because a named person wants it: all of them or none.

@@ -117,8 +117,8 @@ async fn labels(
 ) -> Result<ExitCode, CliError> {
     let items: std::collections::BTreeSet<i64> = rows.iter().map(|row| row.item).collect();
     for id in items {
-        let Some(item) = item(tx, id).await? else { continue };
-        let found = item.found(tx, installation, &installation.rules).await?;
+        let Some(item) = StoredItem::by_id(tx, id).await? else { continue };
+        let found = item.found(&installation.rules, installation.config.site.timezone);
         let topics: Vec<_> = found.topics.iter().map(|topic| &topic.id).collect();
         let places: Vec<_> = found.places.iter().map(|place| &place.id).collect();
         let text = ItemText::from(&item.text);
@@ -128,11 +128,6 @@ async fn labels(
         }))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-async fn item(tx: &mut Tx<'_>, id: i64) -> Result<Option<StoredItem>, CliError> {
-    let Some(row) = tx.item(id).await? else { return Ok(None) };
-    StoredItem::read(tx, (row.id, row.source_id, row.revision, row.first_seen_at)).await
 }
 
 /// Proposes rules for a topic.
@@ -158,17 +153,13 @@ pub async fn suggest(
     }
     let mut suggesting = Suggesting::default();
     for (id, is) in &corrected {
-        if let Some(item) = item(&mut tx, *id).await? {
+        if let Some(item) = StoredItem::by_id(&mut tx, *id).await? {
             suggesting.corrected(&ItemText::from(&item.text), *is);
         }
     }
     let mut items = StoredItems::of_days(days, installation.clock.now());
-    loop {
-        let page = items.next(&mut tx).await?;
-        if page.is_empty() {
-            break;
-        }
-        for item in page.iter().filter(|item| !corrected.contains_key(&item.id)) {
+    while let Some(item) = items.next(&mut tx).await? {
+        if !corrected.contains_key(&item.id) {
             suggesting.other(&ItemText::from(&item.text));
         }
     }

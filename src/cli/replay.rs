@@ -9,13 +9,12 @@ use serde::Serialize;
 use url::Url;
 
 use super::output::{print, print_json};
-use super::{CliError, Context};
+use super::{CliError, Context, rules_and_zone};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::ingest::{
     BODY_BYTES_MAX, Headline, PageSelectors, Reading, SourceKind, Validators, read, take_in,
 };
-use crate::installation::load_rules;
 use crate::model::{SourceId, Timestamp};
 use crate::store::{Durability, Store};
 use crate::telling;
@@ -64,8 +63,7 @@ pub async fn run(context: &Context, folder: &Path, json: bool) -> Result<ExitCod
         None => Config::load(None).ok(),
         Some(path) => Some(Config::load(Some(path))?),
     };
-    let rules = config.as_ref().map_or_else(|| Ok(Rules::built_in()), load_rules)?;
-    let zone = config.as_ref().map_or(chrono_tz::Europe::Rome, |config| config.site.timezone);
+    let (rules, zone) = rules_and_zone(config.as_ref())?;
     let player = Player { clock: &context.clock, store: &store, source: &source, rules, zone };
     for answer in answers {
         player.play(&answer, &mut replayed).await?;
@@ -126,7 +124,7 @@ impl Player<'_> {
             found.keep(&mut tx, &row, &reading, now).await?;
         }
         let taken = take_in(&mut tx, &row, &reading, &Validators::default(), now, now).await?;
-        let corrections = telling::tell(&mut tx, rules, *zone, source, &taken, now).await?;
+        let corrections = telling::tell(&mut tx, rules, *zone, &row, &taken, now).await?;
         tx.commit().await?;
         replayed.baseline += taken.baseline;
         replayed.told += taken.new.len();

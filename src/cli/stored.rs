@@ -1,9 +1,12 @@
 //! The items that came in, for commands that try rules on them.
 
+use std::vec;
+
+use chrono_tz::Tz;
+
 use super::CliError;
-use crate::editions::{classify, corrections_of, place_of};
-use crate::installation::Installation;
-use crate::model::{SourceId, Timestamp};
+use crate::editions::{SourcePlaces, classify, corrections_of};
+use crate::model::{PlaceId, SourceId, Timestamp};
 use crate::store::{NewRevision, Tx};
 use crate::topics::{Classification, Correction, Rules};
 
@@ -16,38 +19,42 @@ const DAY_SECONDS: i64 = 24 * 60 * 60;
 pub struct StoredItem {
     /// Its id.
     pub id: i64,
-    /// Its source.
-    pub source: SourceId,
+    /// The place of its source.
+    place: Option<PlaceId>,
     /// When it was first seen.
-    pub seen: Timestamp,
+    seen: Timestamp,
     /// Its newest texts.
     pub text: NewRevision,
     /// What persons have said of it.
-    pub corrections: Vec<Correction>,
+    corrections: Vec<Correction>,
 }
 
+/// An item as the database lists it: id, source, newest revision, and when it was first seen.
+type Listed = (i64, SourceId, i64, Timestamp);
+
 impl StoredItem {
-    /// An item by its id; none where it has no text.
-    pub async fn read(
+    /// An item by its id; none where there is none.
+    pub async fn by_id(tx: &mut Tx<'_>, id: i64) -> Result<Option<Self>, CliError> {
+        let Some(row) = tx.item(id).await? else { return Ok(None) };
+        let listed = (row.id, row.source_id, row.revision, row.first_seen_at);
+        Self::read(tx, &mut SourcePlaces::default(), listed).await
+    }
+
+    async fn read(
         tx: &mut Tx<'_>,
-        (id, source, revision, seen): (i64, SourceId, i64, Timestamp),
+        places: &mut SourcePlaces,
+        (id, source, revision, seen): Listed,
     ) -> Result<Option<Self>, CliError> {
         let Some(text) = tx.revision(id, revision).await? else { return Ok(None) };
         let corrections = corrections_of(&tx.corrections_of_item(id, None).await?);
-        Ok(Some(Self { id, source, seen, text, corrections }))
+        let place = places.of(tx, &source).await?;
+        Ok(Some(Self { id, place, seen, text, corrections }))
     }
 
     /// What rules find in it, corrected.
-    pub async fn found(
-        &self,
-        tx: &mut Tx<'_>,
-        installation: &Installation,
-        rules: &Rules,
-    ) -> Result<Classification, CliError> {
-        let zone = installation.config.site.timezone;
-        let place = place_of(tx, &self.source).await?;
-        let found = classify(rules, &self.text, place.as_ref(), zone, self.seen);
-        Ok(found.corrected(&self.corrections))
+    pub fn found(&self, rules: &Rules, zone: Tz) -> Classification {
+        let found = classify(rules, &self.text, self.place.as_ref(), zone, self.seen);
+        found.corrected(&self.corrections)
     }
 }
 
@@ -55,25 +62,29 @@ impl StoredItem {
 pub struct StoredItems {
     since: Timestamp,
     after: i64,
+    page: vec::IntoIter<Listed>,
+    places: SourcePlaces,
 }
 
 impl StoredItems {
     /// The items first seen in so many days before a time.
     pub fn of_days(days: u32, now: Timestamp) -> Self {
-        Self { since: now.plus(-i64::from(days) * DAY_SECONDS), after: 0 }
+        let since = now.plus(-i64::from(days) * DAY_SECONDS);
+        Self { since, after: 0, page: Vec::new().into_iter(), places: SourcePlaces::default() }
     }
 
-    /// The next of them; empty after the last.
-    pub async fn next(&mut self, tx: &mut Tx<'_>) -> Result<Vec<StoredItem>, CliError> {
-        let mut items = Vec::new();
-        while items.is_empty() {
-            let page = tx.items_seen_since(self.since, self.after, ITEMS_A_PAGE).await?;
-            let Some(last) = page.last() else { break };
-            self.after = last.0;
-            for row in page {
-                items.extend(StoredItem::read(tx, row).await?);
+    /// The next of them; none after the last.
+    pub async fn next(&mut self, tx: &mut Tx<'_>) -> Result<Option<StoredItem>, CliError> {
+        loop {
+            for listed in self.page.by_ref() {
+                if let Some(item) = StoredItem::read(tx, &mut self.places, listed).await? {
+                    return Ok(Some(item));
+                }
             }
+            let page = tx.items_seen_since(self.since, self.after, ITEMS_A_PAGE).await?;
+            let Some(last) = page.last() else { return Ok(None) };
+            self.after = last.0;
+            self.page = page.into_iter();
         }
-        Ok(items)
     }
 }

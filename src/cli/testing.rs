@@ -9,14 +9,13 @@ use serde::Serialize;
 use url::Url;
 
 use super::output::{print, print_json};
-use super::{CliError, Context};
+use super::{CliError, Context, rules_and_zone};
 use crate::clock::Clock;
 use crate::config::{Config, SourceSettings};
 use crate::ingest::{
     Act, FetchLimits, FetchRequest, Fetched, Fetcher, Headline, PageSelectors, ReadItem, Reading,
     ReadingKind, SourceKind, count_teasers, feeds_named, find_selectors, read,
 };
-use crate::installation::load_rules;
 use crate::model::{SourceId, Timestamp};
 use crate::topics::{ItemText, Rules};
 
@@ -86,8 +85,7 @@ pub async fn run(
             Some(named.settings.clone())
         }
     };
-    let rules = config.as_ref().map_or_else(|| Ok(Rules::built_in()), load_rules)?;
-    let zone = config.as_ref().map_or(chrono_tz::Europe::Rome, |config| config.site.timezone);
+    let (rules, zone) = rules_and_zone(config.as_ref())?;
     let read = read_target(target, kind, settings.as_ref(), zone, &context.clock).await?;
     let (reading, headline, selectors, teasers) = read;
     let items =

@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::output::{print, print_json, table};
 use super::topics_args::Topics;
-use super::{CliError, Context, corrections, topics_check, topics_diff, topics_explain};
-use crate::config::{Config, ConfigError};
-use crate::installation::load_rules;
+use super::{
+    CliError, Context, corrections, rules_and_zone, topics_check, topics_diff, topics_explain,
+};
 use crate::model::Language;
 use crate::topics::{Rules, evaluate};
 
@@ -37,14 +37,8 @@ pub async fn run(context: &Context, command: Topics) -> Result<ExitCode, CliErro
     }
 }
 
-/// The rules of the configuration and the site's zone; without one, the rules that come with the
-/// program.
 fn rules(context: &Context) -> Result<(Rules, Tz), CliError> {
-    match (&context.config, Config::load(context.config.as_deref())) {
-        (_, Ok(config)) => Ok((load_rules(&config)?, config.site.timezone)),
-        (None, Err(ConfigError::NoFile)) => Ok((Rules::built_in(), chrono_tz::Europe::Rome)),
-        (_, Err(error)) => Err(error.into()),
-    }
+    rules_and_zone(context.config_if_any()?.as_ref())
 }
 
 fn list(rules: &Rules, json: bool) -> Result<ExitCode, CliError> {

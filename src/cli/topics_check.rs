@@ -10,7 +10,6 @@ use super::output::{print, print_json};
 use super::stored::StoredItems;
 use super::topics_diff::read_rules;
 use super::{CliError, Context};
-use crate::config::{Config, ConfigError};
 use crate::installation::rules_texts;
 use crate::topics::{Flaw, FlawFound, ItemText, Matched, Rules, flaws};
 
@@ -35,11 +34,7 @@ pub async fn run(
     days: u32,
     json: bool,
 ) -> Result<ExitCode, CliError> {
-    let config = match (&context.config, Config::load(context.config.as_deref())) {
-        (_, Ok(config)) => Some(config),
-        (None, Err(ConfigError::NoFile)) => None,
-        (_, Err(error)) => return Err(error.into()),
-    };
+    let config = context.config_if_any()?;
     let (topics, places) = match &config {
         Some(config) => rules_texts(config)?,
         None => (Rules::TOPICS.to_owned(), Rules::PLACES.to_owned()),
@@ -74,13 +69,10 @@ async fn matched<'a>(
     let mut matched = Matched::new(rules);
     let mut items = StoredItems::of_days(days, installation.clock.now());
     let mut tx = installation.store.read().await?;
-    loop {
-        let page = items.next(&mut tx).await?;
-        if page.is_empty() {
-            return Ok(matched);
-        }
-        page.iter().for_each(|item| matched.look_at(&ItemText::from(&item.text)));
+    while let Some(item) = items.next(&mut tx).await? {
+        matched.look_at(&ItemText::from(&item.text));
     }
+    Ok(matched)
 }
 
 fn described(report: &Report<'_>, days: u32) -> String {

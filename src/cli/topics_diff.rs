@@ -50,21 +50,15 @@ pub async fn run(context: &Context, args: &Diff) -> Result<ExitCode, CliError> {
     let mut report = Report { days: args.days, ..Report::default() };
     let mut items = StoredItems::of_days(args.days, installation.clock.now());
     let mut tx = installation.store.read().await?;
-    loop {
-        let page = items.next(&mut tx).await?;
-        if page.is_empty() {
-            break;
-        }
-        for item in page {
-            let before = item.found(&mut tx, &installation, &installation.rules).await?;
-            let after = item.found(&mut tx, &installation, &changed).await?;
-            report.items += 1;
-            let difference = Difference::between(&before, &after);
-            if !difference.is_none() {
-                report.add(&difference);
-                let (item, title, link) = (item.id, item.text.title, item.text.link);
-                report.changed.push(Changed { item, title, link, difference });
-            }
+    let zone = installation.config.site.timezone;
+    while let Some(item) = items.next(&mut tx).await? {
+        let (before, after) = (item.found(&installation.rules, zone), item.found(&changed, zone));
+        report.items += 1;
+        let difference = Difference::between(&before, &after);
+        if !difference.is_none() {
+            report.add(&difference);
+            let (item, title, link) = (item.id, item.text.title, item.text.link);
+            report.changed.push(Changed { item, title, link, difference });
         }
     }
     match args.json {

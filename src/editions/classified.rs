@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 
 use crate::model::{PlaceId, SourceId, Timestamp};
-use crate::store::{CorrectionRow, EditionRow, NewRevision, StoreError, Tx};
+use crate::store::{CorrectionRow, EditionRow, NewRevision, SourceRow, StoreError, Tx};
 use crate::topics::{Classification, Correction, CorrectionSubject, Evidence, ItemText, Rules};
 
 /// What the rules find in a revision that was seen at a time, of a source that has a place or none.
@@ -22,18 +22,28 @@ pub fn classify(
     rules.classify(&ItemText::from(text)).published_on(published).or_at(source_place)
 }
 
-/// The place of a source's settings.
+/// Keeps what a rule set found in a revision.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn place_of(tx: &mut Tx<'_>, source: &SourceId) -> Result<Option<PlaceId>, StoreError> {
+pub async fn keep_found(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    (item, revision): (i64, i64),
+    found: &Classification,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let json = serde_json::to_string(found).expect("a classification always has a JSON form");
+    tx.insert_match(item, revision, rules.version(), &json, now).await
+}
+
+/// The place of a source's settings.
+pub fn place_of(source: &SourceRow) -> Option<PlaceId> {
     #[derive(Deserialize)]
     struct Settings {
         place: Option<PlaceId>,
     }
-    let source = tx.source(source).await?;
-    let settings = source.and_then(|source| serde_json::from_str(&source.settings_json).ok());
-    Ok(settings.and_then(|settings: Settings| settings.place))
+    serde_json::from_str(&source.settings_json).ok().and_then(|settings: Settings| settings.place)
 }
 
 /// Corrections as they are applied. One whose topic or place is no id any more is passed over.
@@ -106,9 +116,13 @@ pub(super) fn lines(found: &Classification, zone: Tz) -> Vec<String> {
 
 /// The places of sources, each asked for once.
 #[derive(Debug, Default)]
-pub(super) struct SourcePlaces(HashMap<SourceId, Option<PlaceId>>);
+pub struct SourcePlaces(HashMap<SourceId, Option<PlaceId>>);
 
 impl SourcePlaces {
+    /// The place of a source; none where it has none, or is none.
+    ///
+    /// # Errors
+    /// Where the database fails.
     pub async fn of(
         &mut self,
         tx: &mut Tx<'_>,
@@ -117,7 +131,7 @@ impl SourcePlaces {
         if let Some(known) = self.0.get(source) {
             return Ok(known.clone());
         }
-        let place = place_of(tx, source).await?;
+        let place = tx.source(source).await?.as_ref().and_then(place_of);
         self.0.insert(source.clone(), place.clone());
         Ok(place)
     }

@@ -4,7 +4,7 @@
 use crate::store::{EditionRow, ItemRow, NewRevision, StoreError, Tx};
 use crate::topics::Classification;
 
-use super::classified::{classify, corrections_of, known_to, lines, place_of};
+use super::classified::{SourcePlaces, classify, corrections_of, known_to, lines};
 use super::explain::Chain;
 use super::unplaced::why_unplaced;
 use super::wants::Candidate;
@@ -45,6 +45,7 @@ impl Chain<'_> {
             return Ok(Vec::new());
         }
         let corrections = corrections_of(&tx.corrections_of_item(item.id, None).await?);
+        let mut places = SourcePlaces::default();
         let mut entries = Vec::new();
         for (position, revision, reason, source, placed_at) in positions {
             let text = tx.revision(item.id, revision).await?;
@@ -54,7 +55,7 @@ impl Chain<'_> {
             let found: Classification = match stored {
                 Some(found) => found,
                 None => {
-                    let place = place_of(tx, &source).await?;
+                    let place = places.of(tx, &source).await?;
                     classify(self.rules, &text, place.as_ref(), self.zone, placed_at)
                 }
             };

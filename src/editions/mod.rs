@@ -23,7 +23,7 @@ mod wants;
 mod window;
 
 pub use approving::{approve, refuse};
-pub use classified::{classify, corrections_of, place_of};
+pub use classified::{SourcePlaces, classify, corrections_of, keep_found, place_of};
 pub use compose::{ENTRIES_MAX, FULL_ENTRIES_MAX, HTML_BYTES_MAX, boundary};
 pub use correcting::correct;
 pub use error::PlanError;

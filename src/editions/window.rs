@@ -8,7 +8,7 @@ use crate::model::Timestamp;
 use crate::store::{Carrying, EditionRow, EntryRow, GroupKey, Profile, StoreError, Tx};
 use crate::topics::{Classification, FollowedWords, ItemText, Rules};
 
-use super::classified::{SourcePlaces, classify, corrections_of};
+use super::classified::{SourcePlaces, classify, corrections_of, keep_found};
 use super::wants::{Candidate, Reason, carries, latest, wants};
 
 /// One entry that a group is told, and why.
@@ -186,7 +186,6 @@ async fn matched(
     }
     let place = places.of(tx, &entry.source_id).await?;
     let found = classify(rules, &entry.text, place.as_ref(), zone, entry.placed_at);
-    let json = serde_json::to_string(&found).expect("a classification always has a JSON form");
-    tx.insert_match(entry.item_id, entry.revision, rules.version(), &json, now).await?;
+    keep_found(tx, rules, (entry.item_id, entry.revision), &found, now).await?;
     Ok(found)
 }

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::plain::{
-    SUMMARY_CHARS_MAX, TITLE_CHARS_MAX, clean, cut_at_word, fold, summary, without_title,
+    SUMMARY_CHARS_MAX, TITLE_CHARS_MAX, clean, cut_at_word, summary, without_title,
 };
-use super::quoted::{Hole, encode};
+use super::quoted::Hole;
 use super::templates::{Block, TemplateError, Templates};
 use super::{
     CODES_SHOWN_MAX, ClosingView, EntryView, Fragment, FrameView, NoticeAbout, NoticeView,
@@ -241,11 +241,7 @@ impl Templates {
         context["hole"] = hole_values(Hole::AddressInHtml);
         let html = self.html(block, &context)?;
         context["hole"] = hole_values(Hole::AddressInText);
-        let text = fold(&self.text(block, &context)?);
-        let html = format!("{}\n", html.trim());
-        // Each line end becomes CRLF.
-        let html_bytes = html.len() + html.matches('\n').count();
-        Ok(Fragment { html: encode(&html), text: encode(&text), html_bytes })
+        Ok(Fragment::of(&html, &self.text(block, &context)?))
     }
 
     /// Renders each block with all values there and with none, in each language, so that a template

@@ -42,3 +42,14 @@ pub struct Fragment {
     /// at about 100 KB, and the sum over a variant says whether it stays below.
     pub html_bytes: usize,
 }
+
+impl Fragment {
+    /// What templates made, as it stands in a mail.
+    fn of(html: &str, text: &str) -> Self {
+        let html = format!("{}\n", html.trim());
+        // Each line end becomes CRLF.
+        let html_bytes = html.len() + html.matches('\n').count();
+        let text = quoted::encode(&plain::fold(text));
+        Self { html: quoted::encode(&html), text, html_bytes }
+    }
+}

@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 
 use super::blocks::{shown_link, title};
 use super::catalogue::Catalogue;
-use super::plain::{clean, fold};
-use super::quoted::encode;
+use super::plain::clean;
 use super::{Fragment, RenderedNotice, TemplateError, Templates};
 use crate::model::Language;
 
@@ -96,10 +95,7 @@ impl Templates {
             "more": if left > 0 { catalogue.office.more(left) } else { String::new() },
             "t": words,
         });
-        let html = format!("{}\n", self.office_html(&context)?.trim());
-        let text = fold(&self.office_text(&context)?);
-        let html_bytes = html.len() + html.matches('\n').count();
-        let body = Fragment { html: encode(&html), text: encode(&text), html_bytes };
+        let body = Fragment::of(&self.office_html(&context)?, &self.office_text(&context)?);
         Ok(RenderedNotice { subject, body })
     }
 

@@ -141,7 +141,7 @@ async fn try_poll(
     let taken = take_in(&mut tx, &source, &reading, &validators, now, now).await?;
     polled.warnings.extend(taken.warnings.iter().cloned());
     polled.notice = take_answer(&mut tx, &source, &answer, taken.is_change(), now).await?;
-    telling::tell(&mut tx, &installation.rules, zone, &source.id, &taken, now).await?;
+    telling::tell(&mut tx, &installation.rules, zone, &source, &taken, now).await?;
     tx.commit().await?;
     postpone(installation, answered.as_str(), retry_at).await?;
     Ok(taken)

@@ -33,7 +33,6 @@ statements! {
     SOURCE = "SELECT * FROM source WHERE id = $1";
     LOCK_SOURCE = "SELECT * FROM source WHERE id = $1 AND removed_at IS NULL"
         + { postgres: "FOR UPDATE" };
-    ITEM_BY_IDENTITY = "SELECT * FROM item WHERE source_id = $1 AND identity = $2";
     ITEM = "SELECT * FROM item WHERE id = $1";
     ITEMS_BY_LINK = "SELECT * FROM item WHERE link = $1 ORDER BY id";
     INSERT_ITEM = "INSERT INTO item
@@ -310,16 +309,6 @@ impl Tx<'_> {
     /// one after the other; none where it was removed.
     pub async fn lock_source(&mut self, id: &SourceId) -> Result<Option<SourceRow>, StoreError> {
         self.row(LOCK_SOURCE, values![id]).await?.as_ref().map(SourceRow::read).transpose()
-    }
-
-    /// The item of a source with this identity.
-    pub async fn item_by_identity(
-        &mut self,
-        source: &SourceId,
-        identity: &str,
-    ) -> Result<Option<ItemRow>, StoreError> {
-        let row = self.row(ITEM_BY_IDENTITY, values![source, identity]).await?;
-        row.as_ref().map(ItemRow::read).transpose()
     }
 
     /// An item by its id.

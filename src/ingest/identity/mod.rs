@@ -40,17 +40,21 @@ pub struct Keys {
 impl Keys {
     /// The keys of an item by what its source says of it.
     pub fn new(id: Option<&str>, text: &NewRevision) -> Self {
-        let hash = |letter: char, parts: &[&str]| format!("{letter}:{}", significant::hash(parts));
         let link = text.link.as_deref().map(canonical::link);
-        let title = significant::folded(&text.title);
+        Self::of(id, link.as_deref(), &significant::folded(&text.title), text)
+    }
+
+    /// The same, where page and title have their canonical forms already.
+    fn of(id: Option<&str>, link: Option<&str>, title: &str, text: &NewRevision) -> Self {
+        let hash = |letter: char, parts: &[&str]| format!("{letter}:{}", significant::hash(parts));
         let id = id.filter(|id| !id.trim().is_empty());
         Self {
             id: id.map(|id| hash('i', &[&canonical::id(id)])),
             shared_id: None,
-            pair: hash('p', &[link.as_deref().unwrap_or_default(), &title]),
-            slug: link.as_deref().and_then(canonical::slug).map(|slug| hash('s', &[slug])),
-            link: link.map(|link| hash('l', &[&link])),
-            title: hash('t', &[&title]),
+            pair: hash('p', &[link.unwrap_or_default(), title]),
+            slug: link.and_then(canonical::slug).map(|slug| hash('s', &[slug])),
+            link: link.map(|link| hash('l', &[link])),
+            title: hash('t', &[title]),
             text: significant::telling(text).map(|text| format!("x:{text}")),
         }
     }
@@ -155,12 +159,10 @@ fn is_shown_again(one: &Row, other: &Row) -> bool {
 }
 
 fn row(item: &ReadItem, text: &NewRevision) -> Row {
-    Row {
-        keys: Keys::new(item.id.as_deref(), text),
-        link: text.link.as_deref().map(canonical::link),
-        own_page: true,
-        title: significant::folded(&text.title),
-    }
+    let link = text.link.as_deref().map(canonical::link);
+    let title = significant::folded(&text.title);
+    let keys = Keys::of(item.id.as_deref(), link.as_deref(), &title, text);
+    Row { keys, link, own_page: true, title }
 }
 
 /// Finds for each row the known item that it is, or none where it is new. No known item is found
