@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::editions::{self, Planner, SUBSCRIPTIONS_A_CHUNK, WantedList};
 use crate::ingest::{self, FetchError, FetchLimits, Fetcher};
-use crate::model::{CadenceId, ListId, Timestamp};
+use crate::model::{CadenceId, ListId, PlaceId, SourceId, Timestamp};
 use crate::rendering::{TemplateError, Templates};
 use crate::store::{Actor, ListRow, Marks, Store, StoreError, TraceSubject, Tx};
 use crate::topics::{Rules, RulesError, RulesFile, phrase_key};
@@ -66,6 +66,14 @@ pub enum OpenError {
         /// What the system said.
         cause: String,
     },
+    /// A source's place is not served.
+    #[error("source {source_id} has the place {place}, which is not in places.toml")]
+    UnknownPlace {
+        /// The source.
+        source_id: SourceId,
+        /// Its place.
+        place: PlaceId,
+    },
     /// The templates.
     #[error(transparent)]
     Template(#[from] TemplateError),
@@ -96,6 +104,9 @@ impl OpenError {
                  rules that come with the program"
                     .to_owned()
             }
+            Self::UnknownPlace { .. } => {
+                "write the id of a place there, or take the key out".to_owned()
+            }
             Self::Template(_) => "put the template right at that line".to_owned(),
             Self::Store(error) => error.hint().to_owned(),
             Self::OtherSecret => {
@@ -107,11 +118,12 @@ impl OpenError {
     }
 }
 
-/// The rules that the settings name, or those that come with the program.
+/// The texts of the files of topics and of places that the settings name, or of those that come
+/// with the program.
 ///
 /// # Errors
-/// The first thing that is wrong with them, with its line.
-pub fn load_rules(config: &Config) -> Result<Rules, OpenError> {
+/// Where one cannot be read.
+pub fn rules_texts(config: &Config) -> Result<(String, String), OpenError> {
     let read = |file: &Option<std::path::PathBuf>, built_in: &str| match file {
         None => Ok(built_in.to_owned()),
         Some(file) => std::fs::read_to_string(file).map_err(|cause| OpenError::RulesFile {
@@ -120,15 +132,32 @@ pub fn load_rules(config: &Config) -> Result<Rules, OpenError> {
         }),
     };
     let topics = read(&config.topics_file, Rules::TOPICS)?;
-    let places = read(&config.places_file, Rules::PLACES)?;
-    Rules::compile(&topics, &places).map_err(|error| {
+    Ok((topics, read(&config.places_file, Rules::PLACES)?))
+}
+
+/// The rules that the settings name, or those that come with the program.
+///
+/// # Errors
+/// The first thing that is wrong with them, with its line.
+pub fn load_rules(config: &Config) -> Result<Rules, OpenError> {
+    let (topics, places) = rules_texts(config)?;
+    let rules = Rules::compile(&topics, &places).map_err(|error| {
         let file = match error.file {
             RulesFile::Topics => &config.topics_file,
             RulesFile::Places => &config.places_file,
         };
         let file = file.as_ref().map_or_else(String::new, |file| file.display().to_string());
         OpenError::Rules { file, error }
-    })
+    })?;
+    for source in &config.sources {
+        if let Some(place) = &source.settings.place
+            && !rules.places().iter().any(|known| known.id == *place)
+        {
+            let (source_id, place) = (source.id.clone(), place.clone());
+            return Err(OpenError::UnknownPlace { source_id, place });
+        }
+    }
+    Ok(rules)
 }
 
 impl Installation {

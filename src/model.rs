@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, SecondsFormat, TimeZone, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -13,9 +13,13 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// This instant as chrono's type, clamped to what chrono can hold.
+    /// This instant as chrono's type, clamped to what chrono can hold in every zone.
     pub fn utc(self) -> DateTime<Utc> {
-        Utc.timestamp_opt(self.0, 0).single().unwrap_or(DateTime::<Utc>::MAX_UTC)
+        // No zone is a whole day away from UTC.
+        let day = TimeDelta::days(1);
+        let (first, last) = (DateTime::<Utc>::MIN_UTC + day, DateTime::<Utc>::MAX_UTC - day);
+        let seconds = self.0.clamp(first.timestamp(), last.timestamp());
+        DateTime::from_timestamp(seconds, 0).unwrap_or(last)
     }
 
     /// This instant in a zone.

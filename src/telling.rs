@@ -1,11 +1,17 @@
 //! From what was taken in to the stream: what is new, and which changes are worth telling again.
 //! Held items get entries too, without positions.
 
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 
-use crate::ingest::{NewItem, Revised, TakenIn, is_worth_telling};
+use crate::editions::{self, keep_found, place_of};
+use crate::ingest::{NewItem, Revised, TakenIn, is_worth_telling, named_source};
 use crate::model::{SourceId, Timestamp};
-use crate::store::{EntryReason, HoldCause, NewRevision, StoreError, TraceSubject, Tx};
+use crate::store::{
+    EntryReason, HoldCause, NewRevision, OfficeEvent, SourceRow, StoreError, TraceSubject, Tx,
+};
 use crate::topics::{Classification, ItemText, Rules};
 
 /// The most corrections of one answer that are told. More are a site that writes its texts anew.
@@ -43,7 +49,7 @@ pub enum DecisionError {
 
 /// Matches what was taken in, and puts into the stream what is to be told, last of all in the
 /// transaction. Gives how many corrections there are among it. Of what is held the log has one
-/// line.
+/// line, and the admins are told.
 ///
 /// # Errors
 /// Where the database fails.
@@ -51,23 +57,25 @@ pub async fn tell(
     tx: &mut Tx<'_>,
     rules: &Rules,
     zone: Tz,
-    source: &SourceId,
+    source: &SourceRow,
     taken: &TakenIn,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
+    let (source, place) = (&source.id, place_of(source));
+    let found_in = |text: &NewRevision| editions::classify(rules, text, place.as_ref(), zone, now);
     for NewItem { id, text } in &taken.new {
-        classify(tx, rules, *id, 1, text, now).await?;
+        keep_found(tx, rules, (*id, 1), &found_in(text), now).await?;
     }
     for (NewItem { id, text }, _) in &taken.held {
-        classify(tx, rules, *id, 1, text, now).await?;
+        keep_found(tx, rules, (*id, 1), &found_in(text), now).await?;
         tx.hold_entry(*id, 1, EntryReason::New, source).await?;
     }
     let today = now.in_zone(zone).date_naive();
     let mut corrections = Vec::new();
     for revised in &taken.revised {
-        let Revised { item: NewItem { id, text }, revision, before, returned } = revised;
-        let after = classify(tx, rules, *id, *revision, text, now).await?.deadline;
-        let deadlines = (rules.classify(&ItemText::from(before)).deadline, after);
+        let Revised { item: NewItem { id, text }, revision, before, returned, .. } = revised;
+        keep_found(tx, rules, (*id, *revision), &found_in(text), now).await?;
+        let deadlines = deadlines(found_in, revised);
         if !returned && is_worth_telling(before, text, deadlines, today) {
             corrections.push((*id, *revision, source.clone()));
         }
@@ -78,12 +86,27 @@ pub async fn tell(
         corrections.clear();
     }
     corrections = free(tx, corrections).await?;
-    say_held(tx, source, taken).await?;
+    say_held(tx, source, taken, now).await?;
     let new: Vec<(i64, i64, SourceId)> =
         taken.new.iter().map(|item| (item.id, 1, source.clone())).collect();
     tx.append_entries(&new, EntryReason::New, now).await?;
     tx.append_entries(&corrections, EntryReason::Correction, now).await?;
     Ok(corrections.len())
+}
+
+/// The deadlines before a change and after it. Like is compared with like: a page that was asked
+/// for the first time, or not again, says nothing of a change.
+fn deadlines(
+    found_in: impl Fn(&NewRevision) -> Classification,
+    revised: &Revised,
+) -> (Option<NaiveDate>, Option<NaiveDate>) {
+    let Revised { item: NewItem { text: after, .. }, before, carried, .. } = revised;
+    let both = !carried && before.full_text.is_some() && after.full_text.is_some();
+    let of = |revision: &NewRevision| {
+        let full_text = revision.full_text.clone().filter(|_| both);
+        found_in(&NewRevision { full_text, ..revision.clone() }).deadline
+    };
+    (of(before), of(after))
 }
 
 /// The corrections of items that are not held. Those of held items get no position; those of
@@ -106,7 +129,12 @@ async fn free(
 }
 
 /// One notice until somebody has decided about what is held: more of it needs no other.
-async fn say_held(tx: &mut Tx<'_>, source: &SourceId, taken: &TakenIn) -> Result<(), StoreError> {
+async fn say_held(
+    tx: &mut Tx<'_>,
+    source: &SourceId,
+    taken: &TakenIn,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let held = i64::try_from(taken.held.len()).unwrap_or(i64::MAX);
     if held == 0 || tx.count_held(source).await? > held {
         return Ok(());
@@ -120,21 +148,22 @@ async fn say_held(tx: &mut Tx<'_>, source: &SourceId, taken: &TakenIn) -> Result
     if old > 0 {
         tracing::warn!("source {source}: {old} items with old dates are held; {hint}");
     }
+    if let Some(row) = tx.source(source).await? {
+        tx.happened(&OfficeEvent::ItemsHeld { source: named_source(&row) }, now).await?;
+    }
     Ok(())
 }
 
-async fn classify(
-    tx: &mut Tx<'_>,
-    rules: &Rules,
-    item: i64,
-    revision: i64,
-    text: &NewRevision,
-    now: Timestamp,
-) -> Result<Classification, StoreError> {
-    let found = rules.classify(&ItemText::from(text));
-    let json = serde_json::to_string(&found).expect("a classification has a JSON form");
-    tx.insert_match(item, revision, rules.version(), &json, now).await?;
-    Ok(found)
+/// What rules and followed words look at.
+impl<'a> From<&'a NewRevision> for ItemText<'a> {
+    fn from(revision: &'a NewRevision) -> Self {
+        Self {
+            title: &revision.title,
+            text: revision.full_text.as_deref().unwrap_or(&revision.summary),
+            categories: &revision.categories,
+            image_alt: &revision.image_alt,
+        }
+    }
 }
 
 /// Releases held items, or drops them, because a named person wants it: all of them or none.
@@ -150,10 +179,15 @@ pub async fn decide(
     now: Timestamp,
 ) -> Result<(), DecisionError> {
     let mut entries = Vec::new();
+    // Whoever decides locks in the same order, whatever the order in which the items are named.
+    let mut ordered = BTreeSet::new();
     for item in items {
         let source = tx.hold(*item).await?.ok_or(DecisionError::NotHeld(*item))?.source;
+        ordered.insert((source, *item));
+    }
+    for (source, item) in &ordered {
         // A poll that revises the item meanwhile comes before or after.
-        tx.lock_source(&source).await?;
+        tx.lock_source(source).await?;
         let hold = tx.lock_hold(*item).await?.ok_or(DecisionError::NotHeld(*item))?;
         tx.end_hold(*item, decision.as_str(), by, now).await?;
         tx.forget_held_entries(*item).await?;

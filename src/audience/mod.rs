@@ -11,6 +11,7 @@ mod import;
 mod keys;
 mod limits;
 mod notices;
+mod office;
 mod own;
 mod sign_up;
 mod subscriptions;
@@ -29,6 +30,10 @@ pub use limits::{
 };
 pub use notices::{
     AskError, Asked, Draft, DraftError, Drafting, PREFERENCES_LINK_HOURS, Reception, SIGN_UP_DAYS,
+};
+pub use office::{
+    OFFICE_BREAK_SECONDS, OFFICE_EVENTS_MAX, OFFICE_GATHERING_SECONDS, OFFICE_NOTICE_DAYS,
+    OFFICE_TITLES_MAX, OfficeNews, office_due, tell_office,
 };
 pub use own::{Granted, Opened, Own, Wish};
 pub use sign_up::{Confirmation, SignUp, asked_for, consent_text, default_cadence};

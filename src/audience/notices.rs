@@ -1,4 +1,5 @@
-//! Mails that somebody has just asked for: a confirmation, a link to the preferences.
+//! Mails of no edition, most of which somebody has just asked for: a confirmation, a link to the
+//! preferences.
 
 use std::fmt::Debug;
 
@@ -6,7 +7,7 @@ use crate::config::Site;
 use crate::model::{Language, ListId, Timestamp};
 use crate::store::{ListRow, MayCollide, NewNotice, NoticeKind, Store, StoreError};
 
-use super::{Keys, public_id};
+use super::{Keys, OfficeNews, public_id};
 
 /// Within how many seconds the same question, asked again, gets no further mail: a form that was
 /// sent twice.
@@ -35,13 +36,20 @@ pub trait Drafting: Debug + Sync {
     /// Makes a notice of a list in a language, without what it is about.
     ///
     /// # Errors
-    /// Where a template fails, or the list's sender or the site's address cannot be used.
+    /// Where a template fails, or the list's sender or the site's address cannot be used; for one
+    /// to the office, which is made of what happened.
     fn draft(
         &self,
         kind: NoticeKind,
         list: &ListRow,
         language: Language,
     ) -> Result<Draft, DraftError>;
+
+    /// Makes a notice to the office, from a list's sender, in the site's language.
+    ///
+    /// # Errors
+    /// As [`Drafting::draft`].
+    fn office(&self, list: &ListRow, news: &[OfficeNews]) -> Result<Draft, DraftError>;
 }
 
 /// What became of a question. It says nothing of the address that was given: whoever asks learns

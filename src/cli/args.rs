@@ -52,7 +52,7 @@ pub enum Command {
     Source(Source),
     /// Look at topics, and at what the rules find in a text
     #[command(subcommand)]
-    Topics(Topics),
+    Topics(super::topics_args::Topics),
     /// Import, export, show, suppress and erase subscribers
     #[command(subcommand)]
     Subscribers(Subscribers),
@@ -136,32 +136,6 @@ pub struct Serve {
     /// Only these parts, with commas between: ingest, editions, delivery, web
     #[arg(long, value_name = "PARTS", value_delimiter = ',')]
     pub only: Vec<Part>,
-}
-
-/// `topics …`
-#[derive(Debug, Subcommand)]
-pub enum Topics {
-    /// List the topics
-    List(Json),
-    /// Say what a text is about, with the words that made it
-    Explain {
-        /// A file whose first line is the title, or - for standard input
-        file: PathBuf,
-        /// Print one JSON document
-        #[arg(long)]
-        json: bool,
-    },
-    /// Compare the rules with items labelled by hand (JSON Lines)
-    Eval {
-        /// Lines of {"title","text","categories","topics","places"}
-        file: PathBuf,
-        /// Write what the rules found in each item, as JSON Lines
-        #[arg(long, value_name = "OUT.jsonl")]
-        predictions: Option<PathBuf>,
-        /// Print one JSON document
-        #[arg(long)]
-        json: bool,
-    },
 }
 
 /// `subscribers …`

@@ -56,7 +56,11 @@ pub async fn run(context: &Context, args: &args::Check) -> Result<ExitCode, CliE
         Err(error) => checks.push(Finding::bad("configuration", error.into())),
         Ok(config) => {
             let (sources, lists) = (config.sources.len(), config.lists.len());
-            let detail = format!("{sources} source(s), {lists} list(s)");
+            let admins = match config.site.admins.len() {
+                0 => "; nobody is told when a source fails: name them under [site] admins".into(),
+                admins => format!(", {admins} admin(s)"),
+            };
+            let detail = format!("{sources} source(s), {lists} list(s){admins}");
             checks.push(Finding::good("configuration", detail));
             checks.push(Finding::of("topics and places", rules(&config)));
             checks.push(Finding::of("templates", templates()));

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::path::Path;
 
-use crate::audience::ImportError;
+use crate::audience::{AskError, ImportError};
 use crate::causes::chain;
 use crate::config::ConfigError;
 use crate::daemon::DaemonError;
@@ -143,6 +143,11 @@ impl From<RoundError> for CliError {
             RoundError::Delivery(error) => error.into(),
             RoundError::Config(error) => error.into(),
             RoundError::Fetch(error) => error.into(),
+            RoundError::Office(AskError::Store(error)) => error.into(),
+            RoundError::Office(error) => Self::failed(
+                chain(&error),
+                "look at [site], and at `from` of the first list; what happened is told later",
+            ),
             RoundError::Relay(error) => {
                 Self::usage(chain(&error), "look at [smtp] in the configuration")
             }

@@ -50,7 +50,7 @@ fn unknown(suppressed: Option<String>) -> Explanation {
     Explanation { verdict: Verdict::NotTold, steps: vec![step] }
 }
 
-async fn find_item(tx: &mut Tx<'_>, item: &str) -> Result<ItemRow, CliError> {
+pub(super) async fn find_item(tx: &mut Tx<'_>, item: &str) -> Result<ItemRow, CliError> {
     let found = match item.parse::<i64>() {
         Ok(id) => tx.item(id).await?,
         Err(_) => match tx.items_by_link(item).await?.into_iter().next_back() {

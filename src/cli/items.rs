@@ -104,7 +104,8 @@ async fn decide(
             None => which.ids.clone(),
             Some(source) => of_source(&mut tx, source).await?,
         };
-        telling::decide(&mut tx, &items, decision, by, now).await.map_err(refused)?;
+        let done = telling::decide(&mut tx, &items, decision, by, now).await;
+        done.map_err(|error| refused(error, decided, decision))?;
         tx.commit().await?;
         decided += items.len();
         if which.source.is_none() || items.is_empty() {
@@ -116,13 +117,20 @@ async fn decide(
 }
 
 async fn of_source(tx: &mut Tx<'_>, source: &SourceId) -> Result<Vec<i64>, StoreError> {
+    // Whoever decides locks the source first: what is read here is held until this has ended.
+    tx.lock_source(source).await?;
     let held = tx.held_items(Some(source), 0, ITEMS_A_PAGE).await?;
     Ok(held.into_iter().map(|held| held.item).collect())
 }
 
-fn refused(error: DecisionError) -> CliError {
+/// Each page of items is a transaction of its own; those before the one that failed stay.
+fn refused(error: DecisionError, decided: usize, decision: Decision) -> CliError {
     match error {
         DecisionError::Store(error) => error.into(),
+        DecisionError::NotHeld(_) if decided > 0 => CliError::usage(
+            format!("{error}; {decided} item(s) before it were {}", decision.as_str()),
+            "`banditore items held` lists those that are held still",
+        ),
         DecisionError::NotHeld(_) => CliError::usage(
             error.to_string(),
             "`banditore items held` lists those that are; nothing was changed",

@@ -4,6 +4,7 @@
 mod acting;
 mod args;
 mod check;
+mod corrections;
 mod deliver;
 mod demo;
 mod digest;
@@ -24,9 +25,14 @@ mod serve;
 mod source;
 mod source_args;
 mod source_list;
+mod stored;
 mod subscribers;
 mod testing;
 mod topics;
+mod topics_args;
+mod topics_check;
+mod topics_diff;
+mod topics_explain;
 mod trace;
 
 use std::process::ExitCode;
@@ -38,8 +44,10 @@ pub use error::CliError;
 use error::is_wrong_usage;
 
 use crate::clock::Clock;
-use crate::installation::Installation;
+use crate::config::{Config, ConfigError};
+use crate::installation::{Installation, load_rules};
 use crate::store::Actor;
+use crate::topics::Rules;
 
 /// What commands share.
 struct Context {
@@ -61,11 +69,29 @@ impl Context {
         Ok(installation)
     }
 
+    /// The configuration; none where no file is named and none is there.
+    fn config_if_any(&self) -> Result<Option<Config>, CliError> {
+        match (&self.config, Config::load(self.config.as_deref())) {
+            (_, Ok(config)) => Ok(Some(config)),
+            (None, Err(ConfigError::NoFile)) => Ok(None),
+            (_, Err(error)) => Err(error.into()),
+        }
+    }
+
     /// For commands that change nothing.
     async fn open_to_look(&self) -> Result<Installation, CliError> {
         let (config, clock) = (self.config.as_deref(), self.clock.clone());
         Ok(Installation::open_to_look(config, clock, self.actor.clone()).await?)
     }
+}
+
+/// The rules of a configuration and its site's zone; without one, the rules that come with the
+/// program and the usual zone.
+fn rules_and_zone(config: Option<&Config>) -> Result<(Rules, chrono_tz::Tz), CliError> {
+    Ok(match config {
+        Some(config) => (load_rules(config)?, config.site.timezone),
+        None => (Rules::built_in(), chrono_tz::Europe::Rome),
+    })
 }
 
 /// The program: parses its arguments, does what they ask, and says how it went.
@@ -123,7 +149,7 @@ pub async fn run(args: Args, command: &str) -> Result<ExitCode, CliError> {
         Command::Once(once) => deliver::once(&context, &once).await,
         Command::Serve(serve) => serve::run(&context, &serve).await,
         Command::Source(source) => source::run(&context, source).await,
-        Command::Topics(topics) => topics::run(&context, topics),
+        Command::Topics(topics) => topics::run(&context, topics).await,
         Command::Subscribers(subscribers) => subscribers::run(&context, subscribers).await,
         Command::Digest(digest) => digest::run(&context, digest).await,
         Command::Deliver(deliver) => deliver::deliver(&context, &deliver).await,

@@ -4,16 +4,21 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use chrono::NaiveDateTime;
+use chrono_tz::Tz;
 use serde::Serialize;
 use url::Url;
 
 use super::output::{print, print_json};
-use super::{CliError, Context};
+use super::{CliError, Context, rules_and_zone};
+use crate::clock::Clock;
+use crate::config::Config;
 use crate::ingest::{
     BODY_BYTES_MAX, Headline, PageSelectors, Reading, SourceKind, Validators, read, take_in,
 };
 use crate::model::{SourceId, Timestamp};
 use crate::store::{Durability, Store};
+use crate::telling;
+use crate::topics::Rules;
 
 /// Stands for the address that the answers came from.
 const ADDRESS: &str = "https://replay.invalid/";
@@ -31,6 +36,8 @@ struct Replayed {
     told: usize,
     /// Changed texts of items that were there.
     revisions: usize,
+    /// Changed texts that would have been told again.
+    corrections: usize,
     /// Items kept back for a person.
     held: usize,
     /// Answers that could not be read, in words.
@@ -51,17 +58,25 @@ pub async fn run(context: &Context, folder: &Path, json: bool) -> Result<ExitCod
     tx.upsert_source(&source, ADDRESS, "{}", false).await?;
     tx.commit().await?;
     let mut replayed = Replayed::default();
+    // As `source test`: without a configuration the built-in rules and the usual zone do.
+    let config = match &context.config {
+        None => Config::load(None).ok(),
+        Some(path) => Some(Config::load(Some(path))?),
+    };
+    let (rules, zone) = rules_and_zone(config.as_ref())?;
+    let player = Player { clock: &context.clock, store: &store, source: &source, rules, zone };
     for answer in answers {
-        play(context, &store, &source, &answer, &mut replayed).await?;
+        player.play(&answer, &mut replayed).await?;
     }
     store.close().await;
     if json {
         print_json(&replayed)?;
     } else {
-        let Replayed { polls, items, baseline, told, revisions, held, errors } = &replayed;
+        let Replayed { polls, items, baseline, told, revisions, corrections, held, errors } =
+            &replayed;
         print(&format!(
             "polls {polls}, items {items}, baseline {baseline}, told {told}, \
-             revisions {revisions}, held {held}\n"
+             revisions {revisions}, corrections {corrections}, held {held}\n"
         ))?;
         for error in errors {
             print(&format!("not read: {error}\n"))?;
@@ -81,39 +96,47 @@ fn answers(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
     Ok(answers)
 }
 
-async fn play(
-    context: &Context,
-    store: &Store,
-    source: &SourceId,
-    answer: &Path,
-    replayed: &mut Replayed,
-) -> Result<(), CliError> {
-    replayed.polls += 1;
-    let now = time_of(answer).unwrap_or_else(|| context.clock.now());
-    let mut reading = match read_answer(answer, now) {
-        Ok(reading) => reading,
-        Err(error) => {
-            replayed.errors.push(format!("{}: {error}", answer.display()));
-            return Ok(());
-        }
-    };
-    let mut tx = store.write().await?;
-    let Some(row) = tx.source(source).await? else { return Ok(()) };
-    let headline = Headline::Auto.or_found(row.headline.as_deref());
-    if let Some(found) = headline.apply(&mut reading) {
-        tx.set_headline(source, found.as_str()).await?;
-    }
-    let taken = take_in(&mut tx, &row, &reading, &Validators::default(), now, now).await?;
-    tx.commit().await?;
-    replayed.baseline += taken.baseline;
-    replayed.told += taken.new.len();
-    replayed.held += taken.held.len();
-    replayed.items += taken.baseline + taken.new.len() + taken.held.len();
-    replayed.revisions += taken.revised.len();
-    Ok(())
+/// What every answer is played with.
+struct Player<'a> {
+    clock: &'a Clock,
+    store: &'a Store,
+    source: &'a SourceId,
+    rules: Rules,
+    zone: Tz,
 }
 
-fn read_answer(answer: &Path, now: Timestamp) -> Result<Reading, String> {
+impl Player<'_> {
+    async fn play(&self, answer: &Path, replayed: &mut Replayed) -> Result<(), CliError> {
+        let Self { store, source, rules, zone, .. } = self;
+        replayed.polls += 1;
+        let now = time_of(answer).unwrap_or_else(|| self.clock.now());
+        let mut reading = match read_answer(answer, *zone, now) {
+            Ok(reading) => reading,
+            Err(error) => {
+                replayed.errors.push(format!("{}: {error}", answer.display()));
+                return Ok(());
+            }
+        };
+        let mut tx = store.write().await?;
+        let Some(row) = tx.source(source).await? else { return Ok(()) };
+        let headline = Headline::Auto.or_found(row.headline.as_deref());
+        if let Some(found) = headline.find_and_apply(&mut reading) {
+            found.keep(&mut tx, &row, &reading, now).await?;
+        }
+        let taken = take_in(&mut tx, &row, &reading, &Validators::default(), now, now).await?;
+        let corrections = telling::tell(&mut tx, rules, *zone, &row, &taken, now).await?;
+        tx.commit().await?;
+        replayed.baseline += taken.baseline;
+        replayed.told += taken.new.len();
+        replayed.held += taken.held.len();
+        replayed.items += taken.baseline + taken.new.len() + taken.held.len();
+        replayed.revisions += taken.revised.len();
+        replayed.corrections += corrections;
+        Ok(())
+    }
+}
+
+fn read_answer(answer: &Path, zone: Tz, now: Timestamp) -> Result<Reading, String> {
     let octets = std::fs::metadata(answer).map_err(|error| error.to_string())?.len();
     if octets > BODY_BYTES_MAX as u64 {
         return Err(format!("larger than the limit of {BODY_BYTES_MAX} bytes"));
@@ -121,8 +144,7 @@ fn read_answer(answer: &Path, now: Timestamp) -> Result<Reading, String> {
     let bytes = std::fs::read(answer).map_err(|error| error.to_string())?;
     let base = Url::parse(ADDRESS).map_err(|error| error.to_string())?;
     let (kind, selectors) = (SourceKind::Auto, PageSelectors::default());
-    read(&bytes, None, &base, kind, &selectors, chrono_tz::Europe::Rome, now)
-        .map_err(|error| error.to_string())
+    read(&bytes, None, &base, kind, &selectors, zone, now).map_err(|error| error.to_string())
 }
 
 /// The time of an answer, where its file's name begins with one: `20250817T044622Z-…`.

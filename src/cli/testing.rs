@@ -9,14 +9,13 @@ use serde::Serialize;
 use url::Url;
 
 use super::output::{print, print_json};
-use super::{CliError, Context};
+use super::{CliError, Context, rules_and_zone};
 use crate::clock::Clock;
 use crate::config::{Config, SourceSettings};
 use crate::ingest::{
     Act, FetchLimits, FetchRequest, Fetched, Fetcher, Headline, PageSelectors, ReadItem, Reading,
-    ReadingKind, SourceKind, feeds_named, find_selectors, read,
+    ReadingKind, SourceKind, count_teasers, feeds_named, find_selectors, read,
 };
-use crate::installation::load_rules;
 use crate::model::{SourceId, Timestamp};
 use crate::topics::{ItemText, Rules};
 
@@ -39,6 +38,9 @@ struct Tested<'a> {
     selectors: Option<PageSelectors>,
     /// For a page, the feeds that it names.
     feeds: &'a [String],
+    /// Items that show only a teaser, whose pages a poll asks for their text; here topics and
+    /// places come from the teaser.
+    teasers: usize,
 }
 
 #[derive(Serialize)]
@@ -83,11 +85,11 @@ pub async fn run(
             Some(named.settings.clone())
         }
     };
-    let rules = config.as_ref().map_or_else(|| Ok(Rules::built_in()), load_rules)?;
-    let zone = config.as_ref().map_or(chrono_tz::Europe::Rome, |config| config.site.timezone);
+    let (rules, zone) = rules_and_zone(config.as_ref())?;
     let read = read_target(target, kind, settings.as_ref(), zone, &context.clock).await?;
-    let (reading, headline, selectors) = read;
-    let items = reading.items.iter().map(|item| tested(item, &rules, zone)).collect();
+    let (reading, headline, selectors, teasers) = read;
+    let items =
+        reading.items.iter().map(|item| tested(item, &rules, settings.as_ref(), zone)).collect();
     let tested = Tested {
         kind: reading.kind,
         title: reading.title.as_deref(),
@@ -96,6 +98,7 @@ pub async fn run(
         headline,
         selectors,
         feeds: &reading.feeds,
+        teasers,
     };
     if json {
         print_json(&tested)?;
@@ -105,13 +108,19 @@ pub async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-fn tested<'a>(item: &'a ReadItem, rules: &Rules, zone: Tz) -> TestedItem<'a> {
+fn tested<'a>(
+    item: &'a ReadItem,
+    rules: &Rules,
+    settings: Option<&SourceSettings>,
+    zone: Tz,
+) -> TestedItem<'a> {
     let found = rules.classify(&ItemText {
         title: &item.title,
         text: &item.summary,
         categories: &item.categories,
         image_alt: &item.image_alt,
     });
+    let found = found.or_at(settings.and_then(|settings| settings.place.as_ref()));
     let time = |time: Option<DateTime<Utc>>| time.map(|time| Timestamp::from(time).rfc3339(zone));
     TestedItem {
         title: &item.title,
@@ -135,13 +144,14 @@ async fn read_target(
     settings: Option<&SourceSettings>,
     zone: Tz,
     clock: &Clock,
-) -> Result<(Reading, Headline, Option<PageSelectors>), CliError> {
+) -> Result<(Reading, Headline, Option<PageSelectors>, usize), CliError> {
     let url = target_url(target)?;
     // Who types an address means it, wherever it leads; a file is read as it is.
     let request =
         FetchRequest { allow_private_network: true, allow_file: true, ..FetchRequest::new(url) };
     let fetcher = Fetcher::new(AGENT, FetchLimits::default())?;
-    let Fetched::Body { bytes, content_type, base, .. } = fetcher.fetch(&request).await? else {
+    let fetched = fetcher.fetch(&request).await?;
+    let Fetched::Body { bytes, content_type, base, final_url, .. } = fetched else {
         return Err(CliError::failed(
             format!("{target}: the server says that nothing has changed"),
             "nothing was asked for before; try again later",
@@ -159,7 +169,9 @@ async fn read_target(
     });
     let unnamed = reading.kind == ReadingKind::Page && selectors.item.is_none();
     let found = unnamed.then(|| find_selectors(&bytes, content_type, zone, now)).flatten();
-    Ok((reading, headline, found))
+    let asks = settings.is_none_or(|settings| settings.full_text);
+    let teasers = if asks { count_teasers(&reading, &final_url) } else { 0 };
+    Ok((reading, headline, found, teasers))
 }
 
 /// The feeds that the page at an address names. Whatever cannot be reached or read names none: it
@@ -217,6 +229,13 @@ fn describe(tested: &Tested<'_>) -> String {
             let line = css.as_ref().map(|css| format!("{key} = \"{css}\"\n"));
             text.push_str(&line.unwrap_or_default());
         }
+    }
+    if tested.teasers > 0 {
+        let teasers = tested.teasers;
+        text.push_str(&format!(
+            "\n{teasers} item(s) show only a teaser: topics and places here come from it; a poll \
+             looks for them on the pages of new ones, too\n"
+        ));
     }
     for warning in tested.warnings {
         text.push_str(&format!("warning: {warning}\n"));

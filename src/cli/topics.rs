@@ -1,40 +1,44 @@
 //! `topics …`
 
-use std::io::Read as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use chrono_tz::Tz;
 use serde_json::json;
 
 use super::output::{print, print_json, table};
-use super::{CliError, Context, args};
-use crate::config::Config;
-use crate::installation::load_rules;
+use super::topics_args::Topics;
+use super::{
+    CliError, Context, corrections, rules_and_zone, topics_check, topics_diff, topics_explain,
+};
 use crate::model::Language;
-use crate::topics::{Classification, ItemText, Rules, evaluate};
-
-/// The longest text that is explained, in octets.
-const TEXT_OCTETS_MAX: u64 = 4 << 20;
+use crate::topics::{Rules, evaluate};
 
 /// Runs one of the commands.
-pub fn run(context: &Context, command: args::Topics) -> Result<ExitCode, CliError> {
-    let rules = rules(context)?;
+pub async fn run(context: &Context, command: Topics) -> Result<ExitCode, CliError> {
     match command {
-        args::Topics::List(args) => list(&rules, args.json),
-        args::Topics::Explain { file, json } => explain(&rules, &file, json),
-        args::Topics::Eval { file, predictions, json } => {
-            eval(&rules, &file, predictions.as_deref(), json)
+        Topics::List(args) => list(&rules(context)?.0, args.json),
+        Topics::Explain { file, json } => {
+            let (rules, zone) = rules(context)?;
+            topics_explain::run(&rules, &file, json, context.clock.now(), zone)
+        }
+        Topics::Eval { file, predictions, json } => {
+            eval(&rules(context)?.0, &file, predictions.as_deref(), json)
+        }
+        Topics::Diff(args) => topics_diff::run(context, &args).await,
+        Topics::Check { file, days, json } => {
+            topics_check::run(context, file.as_deref(), days, json).await
+        }
+        Topics::Correct(args) => corrections::correct(context, &args).await,
+        Topics::Corrections { json, labelled } => corrections::list(context, json, labelled).await,
+        Topics::Suggest { topic, days, json } => {
+            corrections::suggest(context, &topic, days, json).await
         }
     }
 }
 
-/// The rules of the configuration; without one, those that come with the program.
-fn rules(context: &Context) -> Result<Rules, CliError> {
-    match (&context.config, Config::load(context.config.as_deref())) {
-        (_, Ok(config)) => Ok(load_rules(&config)?),
-        (None, Err(crate::config::ConfigError::NoFile)) => Ok(Rules::built_in()),
-        (_, Err(error)) => Err(error.into()),
-    }
+fn rules(context: &Context) -> Result<(Rules, Tz), CliError> {
+    rules_and_zone(context.config_if_any()?.as_ref())
 }
 
 fn list(rules: &Rules, json: bool) -> Result<ExitCode, CliError> {
@@ -65,67 +69,6 @@ fn list(rules: &Rules, json: bool) -> Result<ExitCode, CliError> {
         print(&table(&["topic", "label", "rules"], &rows))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn explain(rules: &Rules, file: &Path, json: bool) -> Result<ExitCode, CliError> {
-    let text = read_text(file)?;
-    let (title, rest) = text.split_once('\n').unwrap_or((&text, ""));
-    let item = ItemText { title: title.trim(), text: rest, categories: &[], image_alt: &[] };
-    let found = rules.classify(&item);
-    if json {
-        print_json(&found)?;
-    } else {
-        print(&describe(rules, &found))?;
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn read_text(file: &Path) -> Result<String, CliError> {
-    let failed = |error: std::io::Error| CliError::unreadable(file, error);
-    let mut octets = Vec::new();
-    if file.as_os_str() == "-" {
-        std::io::stdin().take(TEXT_OCTETS_MAX).read_to_end(&mut octets).map_err(failed)?;
-    } else {
-        let opened = std::fs::File::open(file).map_err(failed)?;
-        opened.take(TEXT_OCTETS_MAX).read_to_end(&mut octets).map_err(failed)?;
-    }
-    Ok(String::from_utf8_lossy(&octets).into_owned())
-}
-
-fn describe(rules: &Rules, found: &Classification) -> String {
-    let mut text = String::new();
-    for topic in &found.topics {
-        let known = rules.topics().iter().find(|known| known.id == topic.id);
-        let label = known.map_or("", |known| known.label(Language::It));
-        text.push_str(&format!("topic {} ({label}), score {:.1}\n", topic.id, topic.score));
-        for evidence in &topic.evidence {
-            let field = format!("{:?}", evidence.field).to_lowercase();
-            text.push_str(&format!(
-                "  {:?} in the {field}, rule {}\n",
-                evidence.text, evidence.rule
-            ));
-        }
-    }
-    for place in &found.places {
-        text.push_str(&format!("place {}\n", place.id));
-        for evidence in &place.evidence {
-            text.push_str(&format!("  {:?}\n", evidence.text));
-        }
-    }
-    if found.places.is_empty() {
-        text.push_str("no place: it matters in the whole area\n");
-    }
-    for (name, codes) in
-        [("CIG", &found.codes.cig), ("CUP", &found.codes.cup), ("measure", &found.codes.measure)]
-    {
-        for code in codes {
-            text.push_str(&format!("{name} {code}\n"));
-        }
-    }
-    if let Some(deadline) = found.deadline {
-        text.push_str(&format!("deadline {deadline}\n"));
-    }
-    text
 }
 
 fn eval(

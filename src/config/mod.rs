@@ -25,16 +25,18 @@ pub use mail::{
 };
 pub use network::Network;
 
-use crate::audience::Mailbox;
+use crate::audience::{EmailAddress, Mailbox};
 use crate::delivery::dkim::{PrivateKey, Signer};
 use crate::editions::Schedule;
 use crate::ingest::{Headline, NewsLimits, PageSelectors, SourceKind};
-use crate::model::{CadenceId, Language, ListId, SourceId};
+use crate::model::{CadenceId, Language, ListId, PlaceId, SourceId};
 
 /// Where the file is looked for when nobody says where.
 pub const DEFAULT_FILES: [&str; 2] = ["banditore.toml", "/etc/banditore/banditore.toml"];
 /// The prefix of the environment variables that override keys: `BANDITORE__SMTP__PORT`.
 pub const ENVIRONMENT_PREFIX: &str = "BANDITORE__";
+/// The most addresses of `[site] admins`.
+pub const ADMINS_MAX: usize = 20;
 /// The shortest secret accepted, in octets.
 pub const SECRET_OCTETS_MIN: usize = 32;
 /// The shortest and longest interval between two polls of a source.
@@ -82,6 +84,8 @@ pub struct Site {
     pub public_url: String,
     /// Where a publisher can write to who asks for their pages.
     pub contact: Option<String>,
+    /// Who is told when a source turns bad, when items are held, and the like.
+    pub admins: Vec<EmailAddress>,
     /// The language of what has no language of its own.
     pub locale: Language,
     /// The zone of every calendar question.
@@ -143,6 +147,9 @@ pub struct SourceSettings {
     pub headline: Headline,
     /// Whether the pages of items that show only a teaser are asked for their text.
     pub full_text: bool,
+    /// Where its items matter that name no place themselves; none where that is the whole area.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<PlaceId>,
 }
 
 impl Default for SourceSettings {
@@ -155,6 +162,7 @@ impl Default for SourceSettings {
             news: NewsLimits::default(),
             headline: Headline::default(),
             full_text: true,
+            place: None,
         }
     }
 }

@@ -41,6 +41,7 @@ pub(super) struct RawSite {
     pub name: String,
     pub public_url: String,
     pub contact: Option<String>,
+    pub admins: Option<RawTexts>,
     #[serde(default = "default_locale")]
     pub locale: String,
     #[serde(default = "default_timezone")]
@@ -65,15 +66,27 @@ impl Default for RawDatabase {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawWeb {
     pub listen: String,
-    pub trusted_proxies: Option<RawProxies>,
+    pub trusted_proxies: Option<RawTexts>,
 }
 
 /// A list, or, as an environment variable has it, one text with commas.
 #[derive(Deserialize)]
 #[serde(untagged)]
-pub(super) enum RawProxies {
+pub(super) enum RawTexts {
     Listed(Vec<String>),
     Text(String),
+}
+
+impl RawTexts {
+    /// The texts, without white space around them; empty ones do not count.
+    pub fn texts(self) -> Vec<String> {
+        let texts: Vec<String> = match self {
+            Self::Listed(texts) => texts,
+            Self::Text(text) => text.split(',').map(str::to_owned).collect(),
+        };
+        let texts = texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
+        texts.map(str::to_owned).collect()
+    }
 }
 
 impl Default for RawWeb {
@@ -168,6 +181,7 @@ pub(super) struct RawSource {
     pub headline: Headline,
     #[serde(default = "yes")]
     pub full_text: bool,
+    pub place: Option<String>,
 }
 
 #[derive(Deserialize)]

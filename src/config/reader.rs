@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use super::raw::{RawCadence, RawConfig, RawList, RawProxies, RawSite, RawSource};
+use super::raw::{RawCadence, RawConfig, RawList, RawSite, RawSource, RawTexts};
 use super::{
-    Config, ConfigError, EVERY_SECONDS, List, Network, SECRET_OCTETS_MIN, Secret, Site, Source,
-    SourceSettings, parse_seconds,
+    ADMINS_MAX, Config, ConfigError, EVERY_SECONDS, List, Network, SECRET_OCTETS_MIN, Secret, Site,
+    Source, SourceSettings, parse_seconds,
 };
-use crate::audience::Mailbox;
+use crate::audience::{EmailAddress, Mailbox};
 use crate::editions::Schedule;
 use crate::ingest::{BASELINE_DAYS_MAX, NEW_ITEMS_MAX, NewsLimits, OLDER_DAYS_MAX};
 use crate::model::{CadenceId, Language};
@@ -123,7 +123,22 @@ impl<'a> Reader<'a> {
             self.invalid("site.secret", "…", what, hint)
         })?;
         let contact = raw.contact.map(|contact| self.contact(contact)).transpose()?;
-        Ok(Site { name: raw.name, public_url: url, contact, locale, timezone, secret })
+        let admins = self.admins(raw.admins)?;
+        Ok(Site { name: raw.name, public_url: url, contact, admins, locale, timezone, secret })
+    }
+
+    fn admins(&self, named: Option<RawTexts>) -> Result<Vec<EmailAddress>, ConfigError> {
+        let named = named.map(RawTexts::texts).unwrap_or_default();
+        if named.len() > ADMINS_MAX {
+            let what = format!("more than {ADMINS_MAX} addresses");
+            let hint = "write the address of a mailing list of yours";
+            return Err(self.invalid("site.admins", &named.len().to_string(), what, hint));
+        }
+        let address = |text: String| {
+            let hint = "write addresses without names, such as \"web@comune.example.it\"";
+            text.parse().map_err(|cause| self.invalid("site.admins", &text, cause, hint))
+        };
+        named.into_iter().map(address).collect()
     }
 
     /// An address that is said to publishers in every request: a line of ASCII.
@@ -181,19 +196,14 @@ impl<'a> Reader<'a> {
         text.map(read).transpose()
     }
 
-    fn trusted_proxies(&self, named: Option<RawProxies>) -> Result<Vec<Network>, ConfigError> {
-        let named: Vec<String> = match named {
-            None => return Ok(Network::loopback()),
-            Some(RawProxies::Listed(named)) => named,
-            Some(RawProxies::Text(text)) => text.split(',').map(str::to_owned).collect(),
-        };
-        let named = named.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
-        let network = |text: &str| {
+    fn trusted_proxies(&self, named: Option<RawTexts>) -> Result<Vec<Network>, ConfigError> {
+        let Some(named) = named else { return Ok(Network::loopback()) };
+        let network = |text: String| {
             let hint = "write addresses or prefixes, such as \"127.0.0.1\" or \"10.0.0.0/8\"";
             let what = "this is no address and no prefix of addresses";
-            text.parse().map_err(|_| self.invalid("web.trusted_proxies", text, what, hint))
+            text.parse().map_err(|_| self.invalid("web.trusted_proxies", &text, what, hint))
         };
-        named.map(network).collect()
+        named.texts().into_iter().map(network).collect()
     }
 
     fn database(&self, url: &str) -> String {
@@ -223,6 +233,11 @@ impl<'a> Reader<'a> {
             })
         });
         let every_seconds = every_seconds.transpose()?;
+        let place = raw.place.as_ref().map(|place| {
+            let hint = "write the id of a place of places.toml, such as \"crema\"";
+            place.parse().map_err(|cause| self.invalid("source.place", place, cause, hint))
+        });
+        let place = place.transpose()?;
         Ok(Source {
             id,
             url: self.source_url(&raw.url)?,
@@ -234,6 +249,7 @@ impl<'a> Reader<'a> {
                 page: raw.page,
                 headline: raw.headline,
                 full_text: raw.full_text,
+                place,
             },
         })
     }

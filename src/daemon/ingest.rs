@@ -1,4 +1,4 @@
-//! Polls sources when they are due.
+//! Polls sources when they are due, and tells the office what happened.
 
 use super::supervisor::{Failure, Round, Work};
 use super::{Context, Part};
@@ -62,7 +62,11 @@ impl Work for Ingest {
             sums.add(&poll);
         })
         .await?;
+        let told = round::tell_office(installation).await?;
         let next = round::next_poll_at(installation).await?;
-        Ok(Round { did: sums.words(), next: next.map(|at| context.until(at)) })
+        let did = [sums.words(), (told > 0).then(|| format!("wrote to {told} admin(s)"))];
+        let did: Vec<String> = did.into_iter().flatten().collect();
+        let did = (!did.is_empty()).then(|| did.join(", "));
+        Ok(Round { did, next: next.map(|at| context.until(at)) })
     }
 }

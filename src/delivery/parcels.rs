@@ -173,6 +173,8 @@ impl Parcels {
             NoticeKind::Already | NoticeKind::Preferences => {
                 self.keys.preferences_token(about, message.expires_at)
             }
+            // It has no hole for one.
+            NoticeKind::Office => String::new(),
         };
         let id = self.keys.notice_message_id(notice);
         Ok(mime::assemble(

@@ -14,7 +14,7 @@ use crate::rendering::{
     ClosingView, EntryView, Fragment, FrameView, OpeningView, ReasonView, Templates,
 };
 use crate::store::{EditionRow, EntryReason, ListRow, NewVariant, Tx};
-use crate::topics::Rules;
+use crate::topics::{Codes, Rules};
 
 use super::PlanError;
 use super::wants::Reason;
@@ -354,6 +354,7 @@ impl<'a> Composer<'a> {
             .map(|place| place.name.as_str())
             .collect();
         let source = self.source_titles.get(entry.source_id.as_str());
+        let sums: Vec<u64> = found.amounts.iter().map(|sum| sum.euro_cents).collect();
         let view = EntryView {
             title: &entry.text.title,
             link: entry.text.link.as_deref(),
@@ -361,6 +362,9 @@ impl<'a> Composer<'a> {
             places: &places,
             published: entry.text.published_at.map(|at| at.in_zone(zone).date_naive()),
             deadline: found.deadline,
+            deadline_time: found.deadline_time,
+            codes: &codes(&found.codes),
+            euro_cents: &sums,
             summary: &entry.text.summary,
             correction: entry.reason == EntryReason::Correction,
             content_language: Some(self.site.locale),
@@ -431,4 +435,13 @@ fn key(parts: &[&str]) -> String {
         hash.update(part.as_bytes());
     }
     HEXLOWER.encode(&hash.finalize()[..16])
+}
+
+/// The codes of an item with their names, as they are shown.
+fn codes(codes: &Codes) -> Vec<String> {
+    let named = [("CIG", &codes.cig), ("CUP", &codes.cup), ("PNRR", &codes.measure)];
+    named
+        .into_iter()
+        .flat_map(|(name, codes)| codes.iter().map(move |code| format!("{name} {code}")))
+        .collect()
 }

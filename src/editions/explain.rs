@@ -7,14 +7,14 @@ use serde::Serialize;
 use crate::audience::{ENDED, PAUSED, public_id, told_so_far};
 use crate::model::Timestamp;
 use crate::store::{
-    CadenceRow, EditionRow, ItemRow, MessageRow, MessageState, NewRevision, Profile, StoreError,
+    CadenceRow, EditionRow, ItemRow, MessageRow, MessageState, Profile, StoreError,
     StoredSubscription, Subject, Tx,
 };
-use crate::topics::{Classification, FollowedWords, ItemText, Rules};
+use crate::topics::{FollowedWords, ItemText, Rules};
 
 use super::Schedule;
-use super::unplaced::why_unplaced;
-use super::wants::{Candidate, carries, wants};
+use super::explain_entries::Entry;
+use super::wants::{carries, wants};
 
 /// What it comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -55,19 +55,11 @@ pub struct Explanation {
 }
 
 /// What explaining needs.
-struct Chain<'a> {
-    rules: &'a Rules,
-    zone: Tz,
+pub(super) struct Chain<'a> {
+    pub rules: &'a Rules,
+    pub zone: Tz,
     now: Timestamp,
     steps: Vec<WhyStep>,
-}
-
-/// An entry of the item with what was found in it.
-struct Entry {
-    candidate: Candidate,
-    publication_end: Option<chrono::NaiveDate>,
-    found: Classification,
-    text: NewRevision,
 }
 
 /// Explains one item for one subscriber, over all lists they are on: the best of the verdicts.
@@ -124,7 +116,7 @@ fn rank(verdict: Verdict) -> u8 {
 }
 
 impl Chain<'_> {
-    fn add(&mut self, step: &'static str, holds: bool, detail: String) {
+    pub fn add(&mut self, step: &'static str, holds: bool, detail: String) {
         self.steps.push(WhyStep { step, holds, detail });
     }
 
@@ -132,69 +124,8 @@ impl Chain<'_> {
         Explanation { verdict, steps: self.steps }
     }
 
-    fn time(&self, time: Timestamp) -> String {
+    pub fn time(&self, time: Timestamp) -> String {
         time.rfc3339(self.zone)
-    }
-
-    /// The item's entries in the stream with what the rules found, or the reason why it has none.
-    async fn entries(&mut self, tx: &mut Tx<'_>, item: &ItemRow) -> Result<Vec<Entry>, StoreError> {
-        let source = &item.source_id;
-        let seen = self.time(item.first_seen_at);
-        self.add("item", true, format!("item {} of source {source}, first seen {seen}", item.id));
-        let positions = tx.entries_of_item(item.id).await?;
-        if positions.is_empty() {
-            let why = why_unplaced(tx, item, self.zone).await?;
-            self.add("entry", false, why);
-            return Ok(Vec::new());
-        }
-        let mut entries = Vec::new();
-        for (position, revision, reason, source, placed_at) in positions {
-            let text = tx.revision(item.id, revision).await?;
-            let Some(text) = text else { continue };
-            let stored = tx.item_match(item.id, revision, self.rules.version()).await?;
-            let stored = stored.and_then(|json| serde_json::from_str(&json).ok());
-            let found: Classification =
-                stored.unwrap_or_else(|| self.rules.classify(&ItemText::from(&text)));
-            let placed = self.time(placed_at);
-            let detail = format!(
-                "revision {revision} is entry {position} of the stream ({reason}), placed {placed}"
-            );
-            self.add("entry", true, detail);
-            self.matched(&found);
-            let candidate = Candidate {
-                position,
-                item: item.id,
-                reason,
-                source,
-                topics: found.topics.iter().map(|topic| topic.id.clone()).collect(),
-                places: found.places.iter().map(|place| place.id.clone()).collect(),
-                over: item.withdrawn_at.is_some(),
-            };
-            let publication_end = item.publication_end;
-            entries.push(Entry { candidate, publication_end, found, text });
-        }
-        Ok(entries)
-    }
-
-    /// What the rules found, with the words that made it.
-    fn matched(&mut self, found: &Classification) {
-        for topic in &found.topics {
-            let words: Vec<String> = topic
-                .evidence
-                .iter()
-                .map(|evidence| format!("{:?} by rule {}", evidence.text, evidence.rule))
-                .collect();
-            let detail = format!("it is about {}: {}", topic.id, words.join("; "));
-            self.add("match", true, detail);
-        }
-        for place in &found.places {
-            let words: Vec<String> =
-                place.evidence.iter().map(|evidence| format!("{:?}", evidence.text)).collect();
-            self.add("match", true, format!("it matters in {}: {}", place.id, words.join("; ")));
-        }
-        if found.places.is_empty() {
-            self.add("match", true, "it matters in the whole area".to_owned());
-        }
     }
 
     /// The chain of one subscription.
@@ -222,7 +153,7 @@ impl Chain<'_> {
             if let Some(message) = told_by(tx, held, entry).await?
                 && !(given_back && message.state == MessageState::Cancelled)
             {
-                let verdict = self.told(tx, held, &message).await?;
+                let verdict = self.told(tx, held, entry, &message).await?;
                 if verdict == Verdict::Told {
                     return Ok(verdict);
                 }
@@ -277,7 +208,18 @@ impl Chain<'_> {
             Some(edition) => edition.slot_at,
             None => self.next_slot(tx, cadence).await?,
         };
-        let wanted = self.wanted(&profile, &words, entry, slot);
+        let by = match (&edition, cadence.edition_id) {
+            (Some(edition), _) if decided => Some(edition.clone()),
+            (_, Some(edition)) if cadence.planning_cut.is_some_and(|cut| position <= cut) => {
+                tx.edition(edition).await?
+            }
+            _ => None,
+        };
+        let seen = match &by {
+            Some(edition) => self.as_of(tx, entry, edition).await?,
+            None => entry.clone(),
+        };
+        let wanted = self.wanted(&profile, &words, &seen, slot);
         let detail = format!("told up to entry {told}; this is entry {position}");
         self.add("window", !decided, detail);
         if let Some(held) = &suppression {
@@ -397,6 +339,7 @@ impl Chain<'_> {
         &mut self,
         tx: &mut Tx<'_>,
         held: &StoredSubscription,
+        entry: &Entry,
         message: &MessageRow,
     ) -> Result<Verdict, StoreError> {
         if let Some(profile) = tx.profile(message.profile_id).await? {
@@ -414,6 +357,7 @@ impl Chain<'_> {
                 edition.cut
             );
             self.add("edition", true, detail);
+            self.as_of(tx, entry, &edition).await?;
         }
         let sent = matches!(
             message.state,

@@ -6,10 +6,13 @@
 //! `rendering` and never speaks SMTP.
 
 mod approving;
+mod classified;
 mod compose;
+mod correcting;
 mod due;
 mod error;
 mod explain;
+mod explain_entries;
 mod lists;
 mod planner;
 mod rehearsing;
@@ -20,7 +23,9 @@ mod wants;
 mod window;
 
 pub use approving::{approve, refuse};
+pub use classified::{SourcePlaces, classify, corrections_of, keep_found, place_of};
 pub use compose::{ENTRIES_MAX, FULL_ENTRIES_MAX, HTML_BYTES_MAX, boundary};
+pub use correcting::correct;
 pub use error::PlanError;
 pub use explain::{Explanation, Verdict, WhyStep, explain};
 pub use lists::{WantedList, end_list, keep_list};

@@ -254,9 +254,9 @@ impl<'a> Planning<'a> {
 
     async fn load(&mut self, tx: &mut Tx<'_>, after: i64, now: Timestamp) -> Result<(), PlanError> {
         let Self { edition, planner, .. } = self;
-        let today = edition.slot_at.in_zone(planner.site.timezone).date_naive();
+        let zone = planner.site.timezone;
         let known = self.window.take_phrases();
-        self.window = Window::load(tx, edition, after, planner.rules, today, now).await?;
+        self.window = Window::load(tx, edition, after, planner.rules, zone, now).await?;
         self.window.look_for(known);
         Ok(())
     }

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use chrono_tz::Tz;
+
 use crate::model::Timestamp;
 use crate::store::{Carrying, EditionRow, EntryRow, GroupKey, Profile, StoreError, Tx};
 use crate::topics::{Classification, FollowedWords, ItemText, Rules};
 
+use super::classified::{SourcePlaces, classify, corrections_of, keep_found};
 use super::wants::{Candidate, Reason, carries, latest, wants};
 
 /// One entry that a group is told, and why.
@@ -43,13 +46,18 @@ impl Window {
         edition: &EditionRow,
         after: i64,
         rules: &Rules,
-        today: chrono::NaiveDate,
+        zone: Tz,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
+        let today = edition.slot_at.in_zone(zone).date_naive();
         let entries = tx.window(after, edition.cut, &edition.ruleset).await?;
+        let corrected = tx.corrections_in_window(after, edition.cut, edition.corrections).await?;
+        let mut places = SourcePlaces::default();
         let mut matches = Vec::with_capacity(entries.len());
         for entry in &entries {
-            matches.push(matched(tx, entry, rules, now).await?);
+            let found = matched(tx, entry, rules, &mut places, zone, now).await?;
+            let own = corrected.iter().filter(|row| row.item == entry.item_id);
+            matches.push(found.corrected(&corrections_of(own)));
         }
         let candidates = entries
             .iter()
@@ -168,14 +176,16 @@ async fn matched(
     tx: &mut Tx<'_>,
     entry: &EntryRow,
     rules: &Rules,
+    places: &mut SourcePlaces,
+    zone: Tz,
     now: Timestamp,
 ) -> Result<Classification, StoreError> {
     if let Some(text) = &entry.classification_json {
         return serde_json::from_str(text)
             .map_err(|_| StoreError::Unreadable { what: "classification", text: text.clone() });
     }
-    let found = rules.classify(&ItemText::from(&entry.text));
-    let json = serde_json::to_string(&found).expect("a classification always has a JSON form");
-    tx.insert_match(entry.item_id, entry.revision, rules.version(), &json, now).await?;
+    let place = places.of(tx, &entry.source_id).await?;
+    let found = classify(rules, &entry.text, place.as_ref(), zone, entry.placed_at);
+    keep_found(tx, rules, (entry.item_id, entry.revision), &found, now).await?;
     Ok(found)
 }

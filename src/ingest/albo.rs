@@ -11,13 +11,21 @@ use serde::{Deserialize, Serialize};
 
 use super::clean;
 use super::feed::CATEGORY_CHARS_MAX;
-use super::{ReadItem, Reading, dates};
+use super::take_in::know_by_new_titles;
+use super::{ReadItem, Reading, dates, floods};
 use crate::model::Timestamp;
-use crate::store::{HeldAct, StoreError, Tx};
+use crate::store::{HeldAct, SourceRow, StoreError, Tx};
 
 /// How many days an act is published where nothing is said, from the day it begins: the time of
 /// art. 124 of the code of local bodies (d.lgs. 267/2000), and what AlboPOP says.
 pub const PUBLICATION_DAYS_DEFAULT: u64 = 15;
+
+/// How long an act can be published, in days: the five years of art. 8 of d.lgs. 33/2013, and some.
+/// An end after that is a mistake, and the usual time counts.
+pub const PUBLICATION_DAYS_MAX: u64 = 6 * 366;
+
+/// How far ahead the first day of a publication can be, in days.
+pub const PUBLICATION_AHEAD_DAYS_MAX: u64 = 60;
 
 /// How many files of an act are kept.
 pub const ATTACHMENTS_MAX: usize = 50;
@@ -42,6 +50,8 @@ pub struct Act {
     pub act_type: Option<String>,
     /// The first day of its publication.
     pub publication_start: Option<NaiveDate>,
+    /// Whether the publisher gives that first day, rather than a date of the item.
+    pub publication_start_given: bool,
     /// The last day of its publication; where it is not given the usual time counts, from the first
     /// day or else from today.
     pub publication_end: Option<NaiveDate>,
@@ -107,6 +117,14 @@ impl Headline {
         enough.then_some(if description { Self::Description } else { Self::Title })
     }
 
+    /// The same as [`Headline::apply`], for a source that is polled.
+    pub fn find_and_apply(self, reading: &mut Reading) -> Option<FoundHeadline> {
+        let before = (self == Self::Auto).then(|| reading.clone());
+        let headline = self.apply(reading)?;
+        let before = before.filter(|_| headline == Self::Description);
+        Some(FoundHeadline { headline, before })
+    }
+
     /// Makes the description of each item its title, where it is the headline; what the title
     /// said becomes a category, and the type of an act that has none. Gives what was found, where
     /// that was left to be found and could be; it is to be kept for the answers to come.
@@ -132,6 +150,36 @@ impl Headline {
             }
         }
         found
+    }
+}
+
+/// The headline that was found in an answer.
+#[derive(Clone, Debug)]
+pub struct FoundHeadline {
+    /// Which it is.
+    pub headline: Headline,
+    /// The answer as it was, where its titles are others now.
+    before: Option<Reading>,
+}
+
+impl FoundHeadline {
+    /// Keeps it for the answers to come. Items of a source that were known by another text, since
+    /// there were too few of them to tell, are the same items.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn keep(
+        &self,
+        tx: &mut Tx<'_>,
+        source: &SourceRow,
+        after: &Reading,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        tx.set_headline(&source.id, self.headline.as_str()).await?;
+        match &self.before {
+            Some(before) => know_by_new_titles(tx, source, before, after, now).await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -178,26 +226,53 @@ fn number_in(title: &str) -> Option<String> {
     Some(number[..end].trim_matches('/').to_owned()).filter(|number| !number.is_empty())
 }
 
-/// Keeps what an albo says of an item, new or held. The end that is given counts, also when it
-/// moves; the usual one counts from when the item was first read, since dates of publication move
-/// with every poll of some feeds.
+impl Act {
+    /// What its publisher says, without days that only stand for what is not said: they move with
+    /// every poll of some feeds.
+    pub(super) fn said(&self) -> Self {
+        let Self { publication_start, publication_end, .. } = *self;
+        Self {
+            publication_start: publication_start.filter(|_| self.publication_start_given),
+            publication_end: publication_end.filter(|_| self.publication_end_given),
+            ..self.clone()
+        }
+    }
+
+    /// Its JSON form.
+    pub(super) fn json(&self) -> String {
+        serde_json::to_string(self).expect("texts and days always have a JSON form")
+    }
+}
+
+/// Keeps what an albo says of an item, new or held, where that has changed. The end that is given
+/// counts, also when it moves, and stays when it is given no more; the usual one counts from when
+/// the item was first read.
 ///
 /// # Errors
 /// Where the database fails.
 pub(super) async fn keep_act(
     tx: &mut Tx<'_>,
     id: i64,
-    held: Option<HeldAct>,
+    held: Option<&HeldAct>,
     item: &ReadItem,
 ) -> Result<(), StoreError> {
     let Some(act) = &item.act else { return Ok(()) };
-    let end = act.publication_end;
-    let moved = |held: HeldAct| act.publication_end_given && held.publication_end != end;
-    if held.is_none_or(moved) {
-        let json = serde_json::to_string(act).expect("texts and days always have a JSON form");
-        tx.set_act(id, end, &json).await?;
+    let mut act = act.clone();
+    if let Some(held) = held {
+        let before: Act = serde_json::from_str(&held.json).unwrap_or_default();
+        if !act.publication_start_given {
+            act.publication_start = before.publication_start.or(act.publication_start);
+            act.publication_start_given = before.publication_start_given;
+        }
+        if !act.publication_end_given {
+            act.publication_end = before.publication_end.or(act.publication_end);
+            act.publication_end_given = before.publication_end_given;
+        }
+        if act == before {
+            return Ok(());
+        }
     }
-    Ok(())
+    tx.set_act(id, act.publication_end, &act.json()).await
 }
 
 /// The name of a category of AlboPOP: `item-category-type`.
@@ -215,13 +290,24 @@ pub(super) fn is_shown(category: &Category) -> bool {
     })
 }
 
-/// Whether a feed is of an albo: by its categories, or by the title that the convention gives it.
+/// Words in the title of a feed of news that has acts among them.
+const NEWS_WORDS: [&str; 5] = ["notizie", "news", "novità", "avvisi", "comunicati"];
+
+/// Whether all items of a feed are acts: by the feed's own categories, by the title that the
+/// convention gives it, or since most of its items say so.
 pub(super) fn is_albo(title: Option<&str>, own: &[Category], entries: &[Entry]) -> bool {
     let title = title.unwrap_or_default().to_lowercase();
+    let named_so = title.contains("albo pretorio") && !NEWS_WORDS.iter().any(|w| title.contains(w));
+    let acts = entries.iter().filter(|entry| is_act(entry)).count();
     title.starts_with("albopop")
-        || title.contains("albo pretorio")
+        || named_so
         || own.iter().any(|category| named(category).is_some())
-        || entries.iter().flat_map(|entry| &entry.categories).any(|c| named(c).is_some())
+        || 2 * acts > entries.len()
+}
+
+/// Whether an entry says itself that it is an act.
+pub(super) fn is_act(entry: &Entry) -> bool {
+    entry.categories.iter().any(|category| named(category).is_some())
 }
 
 /// What an entry says of its act.
@@ -235,11 +321,19 @@ pub(super) fn act(entry: &Entry, zone: Tz, now: Timestamp) -> Act {
     };
     let local = |time: DateTime<Utc>| time.with_timezone(&zone).date_naive();
     let day = |name: &str| dates::parse_date(&text(name)?, zone, now).map(local);
-    let start = day("pubStart").or_else(|| entry.published.map(local));
-    let end = day("pubEnd").filter(|end| start.is_none_or(|start| *end >= start));
+    let today = now.in_zone(zone).date_naive();
+    let after =
+        |day: NaiveDate, days: u64| day.checked_add_days(Days::new(days)).unwrap_or(NaiveDate::MAX);
+    let first = local(floods::PUBLISHED_MIN.utc());
+    let known = first..=after(today, PUBLICATION_AHEAD_DAYS_MAX);
+    let given = day("pubStart").filter(|start| known.contains(start));
+    let published = entry.published.filter(|at| floods::is_believed(Timestamp::from(*at), now));
+    let start = given.or_else(|| published.map(local));
+    // The item's own date may be that of the poll, and says nothing against an end.
+    let last = after(given.unwrap_or(today), PUBLICATION_DAYS_MAX);
+    let end = day("pubEnd").filter(|end| given.is_none_or(|start| *end >= start) && *end <= last);
     // Where nothing is said at all it begins today.
-    let from = || start.unwrap_or_else(|| now.in_zone(zone).date_naive());
-    let usual = || from().checked_add_days(Days::new(PUBLICATION_DAYS_DEFAULT));
+    let usual = after(start.unwrap_or(today), PUBLICATION_DAYS_DEFAULT);
     let amount = text("amount");
     let currency = text("currency").or_else(|| amount.as_ref().map(|_| "EUR".to_owned()));
     let files = entry.media.iter().flat_map(|media| &media.content);
@@ -248,7 +342,8 @@ pub(super) fn act(entry: &Entry, zone: Tz, now: Timestamp) -> Act {
         number: text("uid"),
         act_type: text("type"),
         publication_start: start,
-        publication_end: end.or_else(usual),
+        publication_start_given: given.is_some(),
+        publication_end: Some(end.unwrap_or(usual)),
         publication_end_given: end.is_some(),
         relevance_start: day("relStart"),
         execution_start: day("exeStart"),

@@ -115,12 +115,16 @@ pub fn id(text: &str) -> String {
 }
 
 /// Where an address stands and which parameters it has, without what names the item: the host,
-/// the path to its last part, and the names of the parameters.
+/// the path to its last part without years, months and days, and the names of the parameters.
 pub fn shape(link: &str) -> String {
     let (path, query) = link.split_once('?').unwrap_or((link, ""));
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let is_number = |part: &str| {
+        part.bytes().any(|b| b.is_ascii_digit()) && !part.chars().any(char::is_alphabetic)
+    };
+    let folders = folder.split('/').filter(|part| !is_number(part)).collect::<Vec<_>>().join("/");
     let names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
-    format!("{folder}?{}", names.collect::<Vec<_>>().join("&"))
+    format!("{folders}?{}", names.collect::<Vec<_>>().join("&"))
 }
 
 /// The last part of a canonical address's path, where it is one that names an item: no parameters
@@ -297,6 +301,9 @@ mod tests {
         assert_eq!(shape(&page), "x.it/novita/avvisi?");
         assert_eq!(slug(&page), Some("chiusura-estiva"));
         assert_eq!(shape(&link("https://x.it/a.php?id=7&c=2")), "x.it?c&id");
+        let day = |day: &str| shape(&link(&format!("https://x.it/n/{day}/seduta")));
+        assert_eq!(day("2026/11/25"), day("2026-12-01"));
+        assert_ne!(day("avvisi-2026"), day("avvisi-2027"));
         assert_eq!(slug(&link("https://x.it/a.php?id=7")), None);
         assert_eq!(slug(&link("https://x.it/notizie")), None);
     }

@@ -1,12 +1,12 @@
 //! Which sources this process polls, so that nobody else does meanwhile.
 
-use super::FETCH_SECONDS_MAX;
+use super::{FETCH_SECONDS_MAX, FULL_TEXT_SECONDS_MAX};
 use crate::model::{SourceId, Timestamp};
 use crate::store::{SourceRow, Store, StoreError};
 
-/// How long a source is claimed by whoever polls it, in seconds: what a fetch takes at most, and
-/// time to read it and take it in.
-pub const CLAIM_SECONDS: i64 = FETCH_SECONDS_MAX.cast_signed() + 30;
+/// How long a source is claimed by whoever polls it, in seconds: what a fetch and the pages of its
+/// items take at most, and time to read it and take it in.
+pub const CLAIM_SECONDS: i64 = (FETCH_SECONDS_MAX + FULL_TEXT_SECONDS_MAX).cast_signed() + 50;
 
 /// Claims sources that are due, at most so many and one of each host; gives them and until when
 /// they are claimed.

@@ -84,7 +84,7 @@ fn reading(feed: Feed, base: &Url, zone: Tz, now: Timestamp, warnings: &mut Warn
     let cleaner = Cleaner::new(base);
     let entries = feed.entries.into_iter().take(ITEMS_MAX);
     let read = entries.map(|entry| {
-        let act = is_albo.then(|| albo::act(&entry, zone, now));
+        let act = (is_albo || albo::is_act(&entry)).then(|| albo::act(&entry, zone, now));
         ReadItem { act, ..item(entry, kind, base, &cleaner, warnings) }
     });
     let items = read.collect();
@@ -188,9 +188,10 @@ fn is_html(text: &str, media_type: &str, kind: ReadingKind) -> bool {
 }
 
 fn looks_like_html(text: &str) -> bool {
-    let has_tag = text.match_indices('<').any(|(at, _)| {
-        let after = text[at + 1..].trim_start_matches(['/', '!']);
-        after.starts_with(|c: char| c.is_ascii_alphabetic()) && after.contains('>')
+    let last = text.rfind('>').unwrap_or(0);
+    let has_tag = text[..last].match_indices('<').any(|(at, _)| {
+        let after = text[at + 1..last].trim_start_matches(['/', '!']);
+        after.starts_with(|c: char| c.is_ascii_alphabetic())
     });
     has_tag
         || text.split('&').skip(1).any(|piece| {

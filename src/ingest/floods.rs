@@ -18,12 +18,13 @@ pub const OLDER_DAYS_MAX: std::ops::RangeInclusive<u32> = 1..=36_500;
 /// The most days of a source's first answer that can be told.
 pub const BASELINE_DAYS_MAX: u32 = 365;
 /// Dates of publication before this are none: 1 January 1990, when nothing was on the web.
-const PUBLISHED_MIN: Timestamp = Timestamp(631_152_000);
+pub(super) const PUBLISHED_MIN: Timestamp = Timestamp(631_152_000);
 /// How far a date of publication may be in the future: a day, for sites whose clock or zone is
 /// wrong.
 const AHEAD_SECONDS_MAX: i64 = DAY;
-/// The most days that count for a flood.
-const QUIET_DAYS_MAX: i64 = 30;
+/// The most days without an answer that count for a flood: a site that comes back after a month may
+/// have been rebuilt, which is what floods are made of.
+const QUIET_DAYS_MAX: i64 = 2;
 const DAY: i64 = 24 * 3600;
 
 /// How much news of a source is told without a question.

@@ -13,7 +13,8 @@ use super::{FetchError, Fetched, ReadError, Reading, ReadingKind};
 use crate::config::SourceSettings;
 use crate::model::Timestamp;
 use crate::store::{
-    Actor, AnswerRow, SourceRow, StoreError, TraceSubject, TroubleRow, Tx, host_of,
+    Actor, AnswerRow, NamedSource, OfficeEvent, SourceRow, StoreError, TraceSubject, Trouble,
+    TroubleRow, Tx, host_of,
 };
 
 /// How long a source fails before the admins are told, in seconds: not at once.
@@ -47,6 +48,9 @@ pub enum PollError {
     /// Its settings.
     #[error("its settings cannot be read: {0}")]
     Settings(#[from] serde_json::Error),
+    /// Reading it takes longer than the limit, or goes on since an earlier poll.
+    #[error("it could not be read within {0} seconds")]
+    Slow(u64),
     /// Reading it was broken off.
     #[error("it could not be read to its end")]
     Broken(#[from] tokio::task::JoinError),
@@ -56,6 +60,23 @@ pub enum PollError {
 }
 
 impl PollError {
+    /// What it is, for whoever does not know the program.
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            Self::Fetch(error) => error.trouble(),
+            Self::Read(
+                ReadError::Selector { .. } | ReadError::NothingSelected(_) | ReadError::NotAFeed,
+            )
+            | Self::Address(_)
+            | Self::Settings(_)
+            | Self::Store(_) => Trouble::Settings,
+            Self::Read(_) | Self::PageForFeed | Self::Slow(_) | Self::Broken(_) => {
+                Trouble::Unreadable
+            }
+            Self::Layout(_) => Trouble::Layout,
+        }
+    }
+
     /// What a person can do about it.
     pub fn hint(&self) -> &'static str {
         match self {
@@ -71,6 +92,7 @@ impl PollError {
             Self::PageForFeed => {
                 "the site may be down or the feed has moved; set kind = \"page\" if it is one now"
             }
+            Self::Slow(_) => "tell the publisher: the answer is built in an unusual way",
             Self::Address(_) | Self::Settings(_) => "look at the source in the configuration",
             Self::Broken(_) | Self::Store(_) => "it is tried again at the next poll",
         }
@@ -227,6 +249,8 @@ pub async fn take_answer(
     if source.bad_since.is_some() {
         let forms = (bad_form(source.failing_since, source.failures), bad_form(None, 0));
         trace(tx, source, "source.recovered", forms, now).await?;
+        let since = source.failing_since.map(|at| at.0);
+        tx.happened(&OfficeEvent::SourceRecovered { source: named(source), since }, now).await?;
     }
     if moved.adopted != source.adopted_url {
         let forms = (json!({"url": masked(source.address())}), json!({"url": masked(address)}));
@@ -301,10 +325,18 @@ pub async fn take_failure(
     let after = bad_form(Some(since), failures);
     if gone && source.gone_at.is_none() {
         trace(tx, source, "source.gone", (before, after), now).await?;
+        tx.happened(&OfficeEvent::SourceGone { source: named(source) }, now).await?;
         return Ok(Some(Notice::Gone));
     }
     if is_bad && source.bad_since.is_none() {
         trace(tx, source, "source.turned_bad", (before, after), now).await?;
+        let bad = OfficeEvent::SourceBad {
+            source: named(source),
+            since: since.0,
+            trouble: error.trouble(),
+            error: error.to_string(),
+        };
+        tx.happened(&bad, now).await?;
         return Ok(Some(Notice::Bad));
     }
     if returned {
@@ -329,6 +361,12 @@ fn every(source: &SourceRow) -> Option<i64> {
 
 fn bad_form(since: Option<Timestamp>, failures: i64) -> serde_json::Value {
     json!({"failures": failures, "failing_since": since.map(|at| at.0)})
+}
+
+/// A source as the admins know it.
+pub fn named(source: &SourceRow) -> NamedSource {
+    let url = masked(source.address());
+    NamedSource { source: source.id.clone(), title: source.title.clone(), url }
 }
 
 /// The program itself judges, whoever set the poll going.

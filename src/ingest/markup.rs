@@ -1,5 +1,7 @@
 //! Cuts XML as it is found in the wild into tags and what stands between them.
 
+use data_encoding::BASE64;
+
 pub(super) enum Markup<'a> {
     /// A declaration, comment or document type: of no use to a reader.
     Dropped,
@@ -89,14 +91,18 @@ pub(super) fn without(tag: &str, name: &str) -> String {
 
 /// Where an attribute stands in a tag, with the space before it.
 fn place(tag: &str, name: &str) -> Option<(usize, usize)> {
+    let (mut quotes, mut counted) = (0, 0);
     for (at, _) in tag.match_indices(name) {
         let before = &tag[..at];
+        // Counted on from the place before: a tag may have very many that look like it.
+        quotes += tag[counted..at].matches('"').count();
+        counted = at;
         let after = tag[at + name.len()..].trim_start();
         let Some(value) = after.strip_prefix('=').map(str::trim_start) else { continue };
         let Some(quote) = value.chars().next().filter(|c| matches!(c, '"' | '\'')) else {
             continue;
         };
-        let quoted = before.matches('"').count() % 2 == 1;
+        let quoted = quotes % 2 == 1;
         let Some(length) = value[1..].find(quote) else { continue };
         if before.ends_with(char::is_whitespace) && !quoted {
             let end = tag.len() - value.len() + length + 2;
@@ -104,4 +110,48 @@ fn place(tag: &str, name: &str) -> Option<(usize, usize)> {
         }
     }
     None
+}
+
+/// Whether a text ends outside of its sections.
+pub(super) fn ends_outside(inner: &str) -> bool {
+    inner.rfind("<![CDATA[").is_none_or(|at| inner[at..].contains("]]>"))
+}
+
+/// Whether markup stands in a text, outside of its sections.
+pub(super) fn has_tags(inner: &str) -> bool {
+    let mut rest = inner;
+    while let Some(at) = rest.find('<') {
+        let (markup, after) = split_markup(&rest[at..]);
+        if matches!(markup, Markup::Tag(_)) {
+            return true;
+        }
+        rest = after;
+    }
+    false
+}
+
+/// A name as an end tag has it: what follows in a renaming is an attribute.
+pub(super) fn last_word(written: &str) -> &str {
+    written.split(' ').next().unwrap_or(written)
+}
+
+/// The characters of a document (XML 1.0 2.2).
+pub(super) fn is_xml(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+}
+
+/// Where an item ends, or another begins inside of it.
+pub(super) fn end_of_item(after: &str) -> Option<usize> {
+    let is_item = |at: &usize| {
+        let name = after[at + 1..].trim_start_matches('/').as_bytes();
+        name.get(..4).is_some_and(|name| name.eq_ignore_ascii_case(b"item"))
+            && name.get(4).is_some_and(|b| b.is_ascii_whitespace() || *b == b'>')
+    };
+    after.match_indices('<').map(|(at, _)| at).find(is_item)
+}
+
+/// A text that is packed as Base64.
+pub(super) fn unpacked(inner: &str) -> Option<String> {
+    let packed: String = inner.split_ascii_whitespace().collect();
+    String::from_utf8(BASE64.decode(packed.as_bytes()).ok()?).ok()
 }

@@ -57,7 +57,10 @@ mod worth_telling;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-pub use albo::{ATTACHMENTS_MAX, Act, HEADLINE_ITEMS_MIN, Headline, PUBLICATION_DAYS_DEFAULT};
+pub use albo::{
+    ATTACHMENTS_MAX, Act, FoundHeadline, HEADLINE_ITEMS_MIN, Headline, PUBLICATION_AHEAD_DAYS_MAX,
+    PUBLICATION_DAYS_DEFAULT, PUBLICATION_DAYS_MAX,
+};
 pub use alternate::ALTERNATES_MAX;
 pub use claims::{CLAIM_SECONDS, claim_due, release};
 pub use dates::{
@@ -75,12 +78,12 @@ pub use floods::{
     OLDER_DAYS_MAX_DEFAULT,
 };
 pub use full_text::{
-    FULL_TEXT_BYTES_MAX, FULL_TEXT_SECONDS_MAX, FULL_TEXTS_PER_POLL_MAX, TEASER_CHARS_MAX,
-    full_texts,
+    FULL_TEXT_BYTES_MAX, FULL_TEXT_SECONDS_MAX, FULL_TEXTS_PER_ITEM_MAX, FULL_TEXTS_PER_POLL_MAX,
+    TEASER_CHARS_MAX, TextsAsked, count_teasers, full_texts,
 };
 pub use health::{
     ADOPTED_FAILURES_MAX, Answer, BAD_AFTER_SECONDS, BAD_FAILURES_MIN, MOVE_HELD_DAYS, Notice,
-    PollError, expected, retry_at, take_answer, take_failure,
+    PollError, expected, named as named_source, retry_at, take_answer, take_failure,
 };
 pub use hints::FeedHints;
 pub use html::{HTML_DEPTH_MAX, HTML_ELEMENTS_MAX, HTML_TAGS_MAX, HtmlTooMuch};

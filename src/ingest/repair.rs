@@ -3,12 +3,14 @@
 
 use std::collections::HashMap;
 
-use data_encoding::BASE64;
 use scraper::Html;
 use url::Url;
 
 use super::html::escape;
-use super::markup::{Markup, attribute, name, split_markup, without};
+use super::markup::{
+    Markup, attribute, end_of_item, ends_outside, has_tags, is_xml, last_word, name, split_markup,
+    unpacked, without,
+};
 use super::vocabulary::{self, Construct, Format, Parts};
 
 /// How deep elements of a feed may stand in each other.
@@ -19,6 +21,12 @@ const ENTITY_OCTETS_MAX: usize = 33;
 
 /// What an element is called that the source does not have.
 const PUT_IN: &str = "";
+
+/// How many octets are looked at ahead for each of a feed's own; a whole feed asks for two.
+const AHEAD_FACTOR_MAX: usize = 8;
+
+/// The longest address from which links count, in octets: it stands before each text.
+const BASE_OCTETS_MAX: usize = 2_048;
 
 /// How many broken places are told one by one.
 const BROKEN_MAX: usize = 5;
@@ -80,6 +88,8 @@ struct Mender<'a> {
     bases: Vec<(usize, Url)>,
     entities: HashMap<String, Option<String>>,
     unclosed: Vec<&'a str>,
+    /// How many octets may still be looked at ahead.
+    ahead: usize,
     /// What the item that is open has.
     parts: Option<Parts>,
     /// Whether the outermost element has ended.
@@ -104,6 +114,7 @@ impl<'a> Mender<'a> {
             bases: Vec::new(),
             entities: HashMap::new(),
             unclosed: Vec::new(),
+            ahead: source.len().saturating_mul(AHEAD_FACTOR_MAX),
             parts: None,
             ended: false,
             here: 0,
@@ -157,7 +168,7 @@ impl<'a> Mender<'a> {
                 return Ok(after);
             }
             if written == "item" && !closes {
-                self.parts = self.inside(called, after).map(|(inner, _)| Parts::of(inner));
+                self.parts = self.item(after).map(Parts::of);
             }
             let instead = self.parts.filter(|_| self.is_in_item());
             let instead = instead.and_then(|parts| vocabulary::renamed_in_item(parts, called));
@@ -243,13 +254,33 @@ impl<'a> Mender<'a> {
     fn own_base(&self, tag: &str) -> Option<Url> {
         let written = attribute(tag, "xml:base")?;
         let around = self.bases.last().map_or(self.base, |(_, base)| base);
-        around.join(&written.replace("&amp;", "&")).ok().filter(|base| !base.cannot_be_a_base())
+        let written = Some(written).filter(|written| written.len() <= BASE_OCTETS_MAX)?;
+        let base = around.join(&written.replace("&amp;", "&")).ok()?;
+        Some(base).filter(|base| !base.cannot_be_a_base() && base.as_str().len() <= BASE_OCTETS_MAX)
+    }
+
+    /// Counts octets that are looked at ahead; whether there may be so many.
+    fn may_look_at(&mut self, octets: usize) -> bool {
+        self.ahead = self.ahead.saturating_sub(octets);
+        self.ahead > 0
+    }
+
+    /// What an item has before it ends, or before another begins inside of it.
+    fn item(&mut self, after: &'a str) -> Option<&'a str> {
+        if self.ahead == 0 {
+            return None;
+        }
+        let end = end_of_item(after);
+        if !self.may_look_at(end.unwrap_or(after.len())) {
+            return None;
+        }
+        end.map(|end| &after[..end]).filter(|inner| ends_outside(inner))
     }
 
     /// The content of an element up to its end tag, and what follows that.
     fn inside(&mut self, called: &'a str, after: &'a str) -> Option<(&'a str, &'a str)> {
         // What is not closed from here on is not closed from any later place on either.
-        if self.unclosed.contains(&called) {
+        if self.ahead == 0 || self.unclosed.contains(&called) {
             return None;
         }
         let end = format!("</{called}");
@@ -257,13 +288,14 @@ impl<'a> Mender<'a> {
             let rest = after[at + end.len()..].trim_start().strip_prefix('>')?;
             Some((&after[..at], rest))
         });
+        if !self.may_look_at(found.map_or(after.len(), |(inner, _)| inner.len())) {
+            return None;
+        }
         if found.is_none() {
             self.unclosed.push(called);
         }
         // An end tag inside of a section is none.
-        found.filter(|(inner, _)| {
-            inner.rfind("<![CDATA[").is_none_or(|at| inner[at..].contains("]]>"))
-        })
+        found.filter(|(inner, _)| ends_outside(inner))
     }
 
     /// Writes a text with what it is (RFC 4287 3.1): markup in it becomes a text of type HTML.
@@ -274,11 +306,7 @@ impl<'a> Mender<'a> {
         let is_marked = |kind: &str| kind.contains("html") || kind.contains("xml");
         let packed = construct == Construct::Typed
             && (mode == Some("base64") || !(kind.starts_with("text") || is_marked(kind)));
-        let unpacked = || {
-            let packed: String = inner.split_ascii_whitespace().collect();
-            String::from_utf8(BASE64.decode(packed.as_bytes()).ok()?).ok()
-        };
-        let raw = match packed.then(unpacked).flatten() {
+        let raw = match packed.then(|| unpacked(inner)).flatten() {
             Some(text) => Some(text),
             None => has_tags(inner).then(|| self.markup_of(inner)),
         };
@@ -469,27 +497,4 @@ impl<'a> Mender<'a> {
         }
         Repaired { xml: self.xml, warnings }
     }
-}
-
-/// Whether markup stands in a text, outside of its sections.
-fn has_tags(inner: &str) -> bool {
-    let mut rest = inner;
-    while let Some(at) = rest.find('<') {
-        let (markup, after) = split_markup(&rest[at..]);
-        if matches!(markup, Markup::Tag(_)) {
-            return true;
-        }
-        rest = after;
-    }
-    false
-}
-
-/// A name as an end tag has it: what follows in a renaming is an attribute.
-fn last_word(written: &str) -> &str {
-    written.split(' ').next().unwrap_or(written)
-}
-
-/// The characters of a document (XML 1.0 2.2).
-fn is_xml(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }

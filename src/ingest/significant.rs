@@ -159,8 +159,7 @@ fn fold_chars(chars: impl Iterator<Item = char>, octets: usize) -> String {
 /// Whether a folded line is a remark: `visite 123`, `ultimo aggiornamento 12 marzo 2026 ore 10 30`,
 /// `letto 45 volte`, `3 minuti fa`, `123 visualizzazioni`.
 fn is_remark(line: &str) -> bool {
-    let says_number = line.bytes().any(|b| b.is_ascii_digit());
-    if !says_number || line.split(' ').count() > REMARK_WORDS_MAX {
+    if !says_number(line) || line.split(' ').count() > REMARK_WORDS_MAX {
         return false;
     }
     let rest = REMARKS.iter().filter_map(|start| {
@@ -174,6 +173,11 @@ fn is_remark(line: &str) -> bool {
     what.len() < line.len() && (REMARKS.contains(&what) || is_time_ago(what))
 }
 
+/// No remark is without a number.
+fn says_number(line: &str) -> bool {
+    line.bytes().any(|b| b.is_ascii_digit())
+}
+
 /// `giorni fa`, after its number.
 fn is_time_ago(what: &str) -> bool {
     what.strip_suffix(" fa").is_some_and(is_remark_word)
@@ -181,6 +185,9 @@ fn is_time_ago(what: &str) -> bool {
 
 /// A line without the remark at its end that begins with one of the longer phrases.
 fn without_last_remark(line: &str) -> &str {
+    if !says_number(line) {
+        return line;
+    }
     let phrases = REMARKS.iter().filter(|phrase| phrase.contains(' ') || phrase.len() > 5);
     let mut end = line.len();
     for phrase in phrases {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::albo::keep_act;
 use super::floods::{self, Before, Fate, NewsLimits};
+use super::full_text::carried;
 use super::identity::{self, Keys, Known, Row};
 use super::{ReadItem, Reading, canonical, significant};
 use crate::model::{SourceId, Timestamp};
@@ -43,6 +44,8 @@ pub struct Revised {
     pub before: NewRevision,
     /// Whether one of its former revisions said the same.
     pub returned: bool,
+    /// Whether the text of its own page is that of the revision before.
+    pub carried: bool,
 }
 
 /// What an answer brought.
@@ -58,6 +61,14 @@ pub struct TakenIn {
     pub revised: Vec<Revised>,
     /// What a person should know, in words.
     pub warnings: Vec<String>,
+}
+
+impl TakenIn {
+    /// Whether the answer brought anything.
+    pub fn is_change(&self) -> bool {
+        let Self { new, baseline, held, revised, .. } = self;
+        baseline + new.len() + held.len() + revised.len() > 0
+    }
 }
 
 /// The validators and times of a poll.
@@ -86,7 +97,6 @@ pub async fn take_in(
     if !reading.items.is_empty() {
         take_items_in(tx, source, reading, now, &mut taken).await?;
     }
-    let TakenIn { new, baseline, held, revised, .. } = &taken;
     let poll = PollRow {
         source: &source.id,
         now,
@@ -94,11 +104,47 @@ pub async fn take_in(
         etag: validators.etag.as_deref(),
         last_modified: validators.last_modified.as_deref(),
         title: reading.title.as_deref(),
-        changed: baseline + new.len() + held.len() + revised.len() > 0,
+        changed: taken.is_change(),
         baseline: source.baseline_at.is_none() && !reading.items.is_empty(),
     };
     tx.record_poll(&poll).await?;
     Ok(taken)
+}
+
+/// Lets known items be found by the titles that they have from now on: a source's headline was
+/// found only when some of its items were known by another text.
+///
+/// # Errors
+/// Where the database fails.
+pub(super) async fn know_by_new_titles(
+    tx: &mut Tx<'_>,
+    source: &SourceRow,
+    before: &Reading,
+    after: &Reading,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(answer) = tx.answer(&source.id).await? else { return Ok(()) };
+    let texts = |reading: &Reading| -> Vec<NewRevision> {
+        reading.items.iter().map(|item| revision(item, now)).collect()
+    };
+    let (old, new) = (texts(before), texts(after));
+    let items: Vec<(&ReadItem, &NewRevision)> = before.items.iter().zip(&old).collect();
+    let (places, rows): (Vec<usize>, Vec<Row>) =
+        identity::rows(&items, &pages_of(source, before)).into_iter().unzip();
+    let (known, found) = known_items(tx, source, &rows, &lately(&answer, now)).await?;
+    for (place, found) in places.into_iter().zip(found) {
+        let Some(item) = found.map(|index| &known[index]) else { continue };
+        let keys = Keys::new(after.items[place].id.as_deref(), &new[place]);
+        let keys: Vec<&str> = keys.all().collect();
+        tx.give_keys(&source.id, item.id, item.keys.len(), &keys, now).await?;
+    }
+    Ok(())
+}
+
+/// The addresses that are no item's own page.
+fn pages_of(source: &SourceRow, reading: &Reading) -> Vec<String> {
+    let pages = [reading.link.as_deref(), Some(source.url.as_str())];
+    pages.into_iter().flatten().map(canonical::link).collect()
 }
 
 /// An item of an answer as it is taken in.
@@ -127,22 +173,16 @@ async fn take_items_in(
     }
     let texts: Vec<NewRevision> = reading.items.iter().map(|item| revision(item, now)).collect();
     taken.warnings.extend(disbelieved(&reading.items, &texts));
-    let pages: Vec<String> = [reading.link.as_deref(), Some(source.url.as_str())]
-        .into_iter()
-        .flatten()
-        .map(canonical::link)
-        .collect();
     let items: Vec<(&ReadItem, &NewRevision)> = reading.items.iter().zip(&texts).collect();
-    let rows = identity::rows(&items, &pages);
+    let rows = identity::rows(&items, &pages_of(source, reading));
     let lately = answer.as_ref().map_or_else(Vec::new, |answer| lately(answer, now));
     let (places, rows): (Vec<usize>, Vec<Row>) = rows.into_iter().unzip();
-    let known = known_items(tx, source, &rows, &lately).await?;
-    let found = identity::find(&rows, &known.1);
+    let (known, found) = known_items(tx, source, &rows, &lately).await?;
     let mut there = BTreeSet::new();
     let mut new = Vec::new();
     for ((row, place), found) in rows.iter().zip(places).zip(found) {
         let arrival = Arrival { place, item: &reading.items[place], row, text: &texts[place] };
-        match found.map(|index| &known.0[index]) {
+        match found.map(|index| &known[index]) {
             Some(held) => {
                 there.insert(held.id);
                 take_known_in(tx, source, &arrival, held, now, taken).await?;
@@ -168,40 +208,42 @@ async fn take_items_in(
     tx.keep_answer(&source.id, &answer).await
 }
 
-/// The known items that share a key with an answer, twice: as they are kept, and as they are
-/// compared.
+/// The known items that share a key with an answer, and which of them each row is.
 async fn known_items(
     tx: &mut Tx<'_>,
     source: &SourceRow,
     rows: &[Row],
     lately: &[(i64, i64)],
-) -> Result<(Vec<KeyedItem>, Vec<Known>), StoreError> {
+) -> Result<(Vec<KeyedItem>, Vec<Option<usize>>), StoreError> {
     let strong: Vec<&str> = rows.iter().flat_map(|row| row.keys.strong()).collect();
     let sharing = tx.items_with_keys(&source.id, &strong).await?;
     let mut ids: BTreeSet<i64> = sharing.iter().map(|(item, _)| *item).collect();
     let lately: BTreeSet<i64> = lately.iter().map(|(item, _)| *item).collect();
-    let mut items = keyed(tx, &ids, &lately).await?;
+    let (items, known) = keyed(tx, &ids, &lately).await?;
     // Nearly all of an answer is found so. The rest is looked for by whatever it has.
-    let found = identity::find(rows, &items.1);
-    let rest = rows.iter().zip(found).filter(|(row, found)| {
+    let found = identity::find(rows, &known);
+    let rest = rows.iter().zip(&found).filter(|(row, found)| {
         let id = row.keys.id.as_ref();
-        !found.is_some_and(|found| id.is_none_or(|id| items.1[found].keys.contains(id)))
+        !found.is_some_and(|found| id.is_none_or(|id| known[found].keys.contains(id)))
     });
     let weak: Vec<&str> = rest.flat_map(|(row, _)| row.keys.all()).collect();
+    let mut more = 0;
     if !weak.is_empty() {
-        let mut more = Vec::new();
         for (item, _) in tx.items_with_keys(&source.id, &weak).await? {
-            if more.len() < KNOWN_ITEMS_MAX && ids.insert(item) {
-                more.push(item);
+            if more < KNOWN_ITEMS_MAX && ids.insert(item) {
+                more += 1;
             }
         }
-        if !more.is_empty() {
-            items = keyed(tx, &ids, &lately).await?;
-        }
     }
-    Ok(items)
+    if more == 0 {
+        return Ok((items, found));
+    }
+    let (items, known) = keyed(tx, &ids, &lately).await?;
+    let found = identity::find(rows, &known);
+    Ok((items, found))
 }
 
+/// Items by id, twice: as they are kept, and as they are compared.
 async fn keyed(
     tx: &mut Tx<'_>,
     ids: &BTreeSet<i64>,
@@ -229,7 +271,7 @@ async fn take_known_in(
     taken: &mut TakenIn,
 ) -> Result<(), StoreError> {
     let Arrival { item, row, text, .. } = arrival;
-    keep_act(tx, held.id, held.act, item).await?;
+    keep_act(tx, held.id, held.act.as_ref(), item).await?;
     let keys: Vec<&str> = row.keys.all().collect();
     if keys.iter().any(|key| !held.keys.contains(*key)) {
         let others = held.keys.iter().filter(|key| !keys.contains(&key.as_str())).count();
@@ -240,10 +282,14 @@ async fn take_known_in(
         let before = tx.revision(held.id, held.revision).await?;
         let returned = was_said(tx, held, &digest).await?;
         let revision = held.revision + 1;
-        tx.revise_item(held.id, revision, &digest, text, now).await?;
-        let revised = NewItem { id: held.id, text: (*text).clone() };
-        let before = before.unwrap_or_else(|| revised.text.clone());
-        taken.revised.push(Revised { item: revised, revision, before, returned });
+        let mut text = (*text).clone();
+        let before = before.unwrap_or_else(|| text.clone());
+        let carried = text.full_text.is_none().then(|| carried(item, &before)).flatten();
+        let is_carried = carried.is_some();
+        text.full_text = text.full_text.or(carried);
+        tx.revise_item(held.id, revision, &digest, &text, now).await?;
+        let item = NewItem { id: held.id, text };
+        taken.revised.push(Revised { item, revision, before, returned, carried: is_carried });
     } else if let Some(link) = &text.link
         && row.link != held.link.as_deref().map(canonical::link)
     {
@@ -361,17 +407,14 @@ fn in_order_of_age(new: &mut [Arrival<'_>]) {
 }
 
 /// A digest of what an answer says, as it says it, but for its dates, which many move each time.
-/// The end of an act's publication counts where it is given.
+/// What its publisher says of an act counts with it.
 fn digest_of(items: &[ReadItem]) -> String {
-    let given = |item: &ReadItem| {
-        let act = item.act.as_ref().filter(|act| act.publication_end_given)?;
-        act.publication_end.map(|end| end.to_string())
-    };
-    let ends: Vec<String> = items.iter().map(|item| given(item).unwrap_or_default()).collect();
+    let act = |item: &ReadItem| item.act.as_ref().map(|act| act.said().json());
+    let acts: Vec<String> = items.iter().map(|item| act(item).unwrap_or_default()).collect();
     let mut parts: Vec<&str> = Vec::with_capacity(6 * items.len());
-    for (ReadItem { id, link, title, summary, content, .. }, end) in items.iter().zip(&ends) {
+    for (ReadItem { id, link, title, summary, content, .. }, act) in items.iter().zip(&acts) {
         let optional = [id, link].map(|text| text.as_deref().unwrap_or_default());
-        let texts = [title, summary, content, end].map(String::as_str);
+        let texts = [title, summary, content, act].map(String::as_str);
         parts.extend(optional.into_iter().chain(texts));
     }
     significant::hash(&parts)

@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::plain::{
-    SUMMARY_CHARS_MAX, TITLE_CHARS_MAX, clean, cut_at_word, fold, summary, without_title,
+    SUMMARY_CHARS_MAX, TITLE_CHARS_MAX, clean, cut_at_word, summary, without_title,
 };
-use super::quoted::{Hole, encode};
+use super::quoted::Hole;
 use super::templates::{Block, TemplateError, Templates};
 use super::{
-    ClosingView, EntryView, Fragment, FrameView, NoticeAbout, NoticeView, OpeningView, ReasonView,
-    mime::unsubscribe_prefix,
+    CODES_SHOWN_MAX, ClosingView, EntryView, Fragment, FrameView, NoticeAbout, NoticeView,
+    OpeningView, ReasonView, SUMS_SHOWN_MAX, mime::unsubscribe_prefix,
 };
 use crate::model::Language;
 
@@ -151,8 +151,13 @@ impl Templates {
         let places = names(view.places).join(", ");
         let published = view.published.map(|day| catalogue.date(day));
         let source = Some(clean(view.source_name, NAME_CHARS_MAX)).filter(|name| !name.is_empty());
+        let codes = view.codes.iter().take(CODES_SHOWN_MAX);
+        let codes: Vec<String> = codes.map(|code| clean(code, NAME_CHARS_MAX)).collect();
+        let codes = Some(codes.join(", "));
+        let sums = &view.euro_cents[..view.euro_cents.len().min(SUMS_SHOWN_MAX)];
+        let sums = (!sums.is_empty()).then(|| catalogue.sums(sums));
         let meta: Vec<String> =
-            [Some(places), published, source.map(|name| catalogue.source(&name))]
+            [Some(places), published, source.map(|name| catalogue.source(&name)), codes, sums]
                 .into_iter()
                 .flatten()
                 .filter(|part| !part.is_empty())
@@ -173,7 +178,7 @@ impl Templates {
             "title": shown,
             "link": view.link.and_then(shown_link),
             "meta": meta.join(" · "),
-            "deadline": view.deadline.map(|day| catalogue.deadline(day)),
+            "deadline": view.deadline.map(|day| catalogue.deadline(day, view.deadline_time)),
             "summary": summary(text, &abbreviations),
             "correction": view.correction,
             "content_lang": view.content_language.unwrap_or(language).tag(),
@@ -236,11 +241,7 @@ impl Templates {
         context["hole"] = hole_values(Hole::AddressInHtml);
         let html = self.html(block, &context)?;
         context["hole"] = hole_values(Hole::AddressInText);
-        let text = fold(&self.text(block, &context)?);
-        let html = format!("{}\n", html.trim());
-        // Each line end becomes CRLF.
-        let html_bytes = html.len() + html.matches('\n').count();
-        Ok(Fragment { html: encode(&html), text: encode(&text), html_bytes })
+        Ok(Fragment::of(&html, &self.text(block, &context)?))
     }
 
     /// Renders each block with all values there and with none, in each language, so that a template
@@ -257,6 +258,9 @@ impl Templates {
                 places: &[name],
                 published: Some(day),
                 deadline: Some(day),
+                deadline_time: Some(chrono::NaiveTime::MIN),
+                codes: &[name.to_owned()],
+                euro_cents: &[123_450],
                 summary: "Text",
                 correction: true,
                 content_language: None,
@@ -289,6 +293,7 @@ impl Templates {
                 Ok(_) | Err(ClosingError::Uri(_)) => {}
                 Err(ClosingError::Template(error)) => return Err(error),
             }
+            self.try_office(language)?;
         }
         Ok(())
     }

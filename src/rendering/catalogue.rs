@@ -3,19 +3,20 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{Datelike, NaiveDate, NaiveTime};
 use serde::{Deserialize, Serialize};
 
 use super::NoticeAbout;
 use super::rehearsal::RehearsalWords;
+use super::office_words::OfficeWords;
 use super::templates::TemplateError;
 
 /// A phrase in the singular and in the plural. Italian and English need no third form.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Plural {
-    one: String,
-    other: String,
+pub(super) struct Plural {
+    pub(super) one: String,
+    pub(super) other: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -34,6 +35,8 @@ struct Numbers {
     items: Plural,
     others: Plural,
     more: Plural,
+    thousands: String,
+    decimal: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -42,6 +45,8 @@ struct Phrases {
     subject: String,
     source: String,
     deadline: String,
+    deadline_time: String,
+    sums: String,
     reason: String,
     followed_word: String,
     everything: String,
@@ -135,6 +140,7 @@ pub(super) struct Catalogue {
     pub(super) words: Words,
     pub(super) notices: Notices,
     pub(super) rehearsal: RehearsalWords,
+    pub(super) office: OfficeWords,
 }
 
 impl Catalogue {
@@ -162,6 +168,8 @@ impl Catalogue {
             (&self.phrases.subject, &["title", "others"]),
             (&self.phrases.source, &["source"]),
             (&self.phrases.deadline, &["date"]),
+            (&self.phrases.deadline_time, &["date", "time"]),
+            (&self.phrases.sums, &["sums"]),
             (&self.phrases.reason, &["interests"]),
             (&self.phrases.followed_word, &["word"]),
             (&self.phrases.sender, &["site", "list"]),
@@ -174,7 +182,8 @@ impl Catalogue {
             (&self.notices.preferences.todo, &["hours"]),
             (&self.rehearsal.note, &["address"]),
         ];
-        for (phrase, places) in phrases {
+        let phrases = phrases.into_iter().map(|(phrase, places)| (phrase.as_str(), places));
+        for (phrase, places) in phrases.chain(self.office.places()) {
             let missing = places.iter().find(|place| !phrase.contains(&format!("{{{place}}}")));
             if let Some(place) = missing {
                 let problem = format!("{phrase:?} has no place for {{{place}}}");
@@ -238,8 +247,34 @@ impl Catalogue {
         put(&self.phrases.source, &[("source", name)])
     }
 
-    pub(super) fn deadline(&self, date: NaiveDate) -> String {
-        put(&self.phrases.deadline, &[("date", &self.date(date))])
+    pub(super) fn deadline(&self, date: NaiveDate, time: Option<NaiveTime>) -> String {
+        let date = self.date(date);
+        match time.map(|time| time.format("%H:%M").to_string()) {
+            Some(time) => put(&self.phrases.deadline_time, &[("date", &date), ("time", &time)]),
+            None => put(&self.phrases.deadline, &[("date", &date)]),
+        }
+    }
+
+    /// Sums of money, in hundredths of a euro.
+    pub(super) fn sums(&self, euro_cents: &[u64]) -> String {
+        let sums: Vec<String> = euro_cents.iter().map(|cents| self.sum(*cents)).collect();
+        put(&self.phrases.sums, &[("sums", &sums.join("; "))])
+    }
+
+    /// `€ 1.234,50` on one line; whole euros without hundredths.
+    fn sum(&self, euro_cents: u64) -> String {
+        let digits = (euro_cents / 100).to_string();
+        let mut whole = String::new();
+        for (index, digit) in digits.chars().enumerate() {
+            if index > 0 && (digits.len() - index).is_multiple_of(3) {
+                whole.push_str(&self.numbers.thousands);
+            }
+            whole.push(digit);
+        }
+        match euro_cents % 100 {
+            0 => format!("€\u{a0}{whole}"),
+            cents => format!("€\u{a0}{whole}{}{cents:02}", self.numbers.decimal),
+        }
     }
 
     /// Why an item is here, from what is followed; `words` are quoted.
@@ -268,7 +303,7 @@ impl Catalogue {
     }
 }
 
-fn plural(forms: &Plural, count: usize) -> String {
+pub(super) fn plural(forms: &Plural, count: usize) -> String {
     let form = if count == 1 { &forms.one } else { &forms.other };
     put(form, &[("count", &count.to_string())])
 }

@@ -12,6 +12,8 @@ mod catalogue;
 pub mod mime;
 mod mjml;
 mod notices;
+mod office;
+mod office_words;
 pub mod plain;
 pub mod quoted;
 mod rehearsal;
@@ -24,7 +26,9 @@ pub use blocks::{
 };
 pub use catalogue::put;
 pub use notices::{NoticeAbout, NoticeView, RenderedNotice, notice_boundary};
+pub use office::{ERROR_CHARS_MAX, OFFICE_ENTRIES_MAX, OfficeEntry, OfficeMatter, OfficeView};
 pub use templates::{Sources, TemplateError, Templates};
+pub use views::{CODES_SHOWN_MAX, SUMS_SHOWN_MAX};
 pub use views::{ClosingView, EntryView, FrameView, OpeningView, ReasonView};
 
 /// A piece of a mail, rendered and encoded: quoted-printable, holes in place, each part ended by a
@@ -38,4 +42,15 @@ pub struct Fragment {
     /// How long the HTML is once decoded, in octets (holes count one): large receivers clip a page
     /// at about 100 KB, and the sum over a variant says whether it stays below.
     pub html_bytes: usize,
+}
+
+impl Fragment {
+    /// What templates made, as it stands in a mail.
+    fn of(html: &str, text: &str) -> Self {
+        let html = format!("{}\n", html.trim());
+        // Each line end becomes CRLF.
+        let html_bytes = html.len() + html.matches('\n').count();
+        let text = quoted::encode(&plain::fold(text));
+        Self { html: quoted::encode(&html), text, html_bytes }
+    }
 }

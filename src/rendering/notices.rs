@@ -5,8 +5,7 @@ use serde_json::json;
 
 use super::blocks::{ClosingError, hole_values, shown_link, title};
 use super::mime::{Boundary, unsubscribe_prefix as link_prefix};
-use super::plain::fold;
-use super::quoted::{Hole, encode};
+use super::quoted::Hole;
 use super::{Fragment, Templates};
 use crate::model::Language;
 
@@ -86,11 +85,9 @@ impl Templates {
             "t": words,
             "hole": hole_values(Hole::AddressInHtml),
         });
-        let html = format!("{}\n", self.notice_html(&context)?.trim());
+        let html = self.notice_html(&context)?;
         context["hole"] = hole_values(Hole::AddressInText);
-        let text = fold(&self.notice_text(&context)?);
-        let html_bytes = html.len() + html.matches('\n').count();
-        let body = Fragment { html: encode(&html), text: encode(&text), html_bytes };
+        let body = Fragment::of(&html, &self.notice_text(&context)?);
         Ok(RenderedNotice { subject: says.subject, body })
     }
 }

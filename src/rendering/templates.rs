@@ -15,8 +15,12 @@ const DIGEST_MJML: &str = "digest.mjml";
 const DIGEST_TEXT: &str = "digest.txt.hbs";
 const NOTICE_MJML: &str = "notice.mjml";
 const NOTICE_TEXT: &str = "notice.txt.hbs";
+const OFFICE_MJML: &str = "office.mjml";
+const OFFICE_TEXT: &str = "office.txt.hbs";
 /// The name of a notice among the blocks: it is one piece.
 const NOTICE: &str = "notice";
+/// The same of a mail to the office.
+const OFFICE: &str = "office";
 
 /// The files that templates are compiled from, by name.
 #[derive(Clone, Debug)]
@@ -32,6 +36,8 @@ impl Sources {
             ("it.toml", Cow::Borrowed(include_str!("../../templates/it.toml"))),
             (NOTICE_MJML, Cow::Borrowed(include_str!("../../templates/notice.mjml"))),
             (NOTICE_TEXT, Cow::Borrowed(include_str!("../../templates/notice.txt.hbs"))),
+            (OFFICE_MJML, Cow::Borrowed(include_str!("../../templates/office.mjml"))),
+            (OFFICE_TEXT, Cow::Borrowed(include_str!("../../templates/office.txt.hbs"))),
         ]))
     }
 
@@ -171,8 +177,10 @@ impl Templates {
         let page = mjml::compile(DIGEST_MJML, sources.text(DIGEST_MJML))?;
         let cut = cut(DIGEST_MJML, sources.text(DIGEST_MJML), &page, ("<!-- block ", " -->"))?;
         register(&mut html, DIGEST_MJML, sources.text(DIGEST_MJML), &cut)?;
-        let page = mjml::compile(NOTICE_MJML, sources.text(NOTICE_MJML))?;
-        register_whole(&mut html, NOTICE_MJML, &page)?;
+        for (name, file) in [(NOTICE, NOTICE_MJML), (OFFICE, OFFICE_MJML)] {
+            let page = mjml::compile(file, sources.text(file))?;
+            register_whole(&mut html, name, file, &page)?;
+        }
 
         let mut text = Handlebars::new();
         text.set_strict_mode(true);
@@ -181,7 +189,8 @@ impl Templates {
         let page = sources.text(DIGEST_TEXT);
         let cut = self::cut(DIGEST_TEXT, page, page, ("{{!-- block ", " --}}\n"))?;
         register(&mut text, DIGEST_TEXT, page, &cut)?;
-        register_whole(&mut text, NOTICE_TEXT, sources.text(NOTICE_TEXT))?;
+        register_whole(&mut text, NOTICE, NOTICE_TEXT, sources.text(NOTICE_TEXT))?;
+        register_whole(&mut text, OFFICE, OFFICE_TEXT, sources.text(OFFICE_TEXT))?;
 
         let it = Catalogue::read("it.toml", sources.text("it.toml"))?;
         let en = Catalogue::read("en.toml", sources.text("en.toml"))?;
@@ -225,6 +234,14 @@ impl Templates {
         self.render(&self.text, NOTICE_TEXT, NOTICE, context)
     }
 
+    pub(super) fn office_html(&self, context: &serde_json::Value) -> Result<String, TemplateError> {
+        self.render(&self.html, OFFICE_MJML, OFFICE, context)
+    }
+
+    pub(super) fn office_text(&self, context: &serde_json::Value) -> Result<String, TemplateError> {
+        self.render(&self.text, OFFICE_TEXT, OFFICE, context)
+    }
+
     fn render(
         &self,
         registry: &Handlebars<'_>,
@@ -259,10 +276,11 @@ fn marker(block: &str) -> String {
 /// A notice is not cut: all of it is rendered at once.
 fn register_whole(
     registry: &mut Handlebars<'static>,
+    name: &str,
     file: &str,
     page: &str,
 ) -> Result<(), TemplateError> {
-    registry.register_template_string(NOTICE, page).map_err(|error| {
+    registry.register_template_string(name, page).map_err(|error| {
         let (line, column) = error.pos().unwrap_or((1, 1));
         let problem = error.reason().to_string();
         TemplateError { file: file.to_owned(), line, column, problem }

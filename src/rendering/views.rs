@@ -1,9 +1,14 @@
 //! What is to be shown, as plain values. Every text may come from outside: it is cleaned, cut and
 //! escaped here, so callers pass it as they have it.
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveTime};
 
 use crate::model::Language;
+
+/// The most codes of an entry that are shown.
+pub const CODES_SHOWN_MAX: usize = 6;
+/// The most sums of an entry that are shown.
+pub const SUMS_SHOWN_MAX: usize = 3;
 
 /// One entry.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,6 +25,12 @@ pub struct EntryView<'a> {
     pub published: Option<NaiveDate>,
     /// The last day to act, in the site's zone.
     pub deadline: Option<NaiveDate>,
+    /// Until what time of that day.
+    pub deadline_time: Option<NaiveTime>,
+    /// Codes with their names, `CUP C62B17000400006`; at most [`CODES_SHOWN_MAX`] are shown.
+    pub codes: &'a [String],
+    /// Sums of money in hundredths of a euro; at most [`SUMS_SHOWN_MAX`] are shown.
+    pub euro_cents: &'a [u64],
     /// Plain text; two or three sentences of it are shown.
     pub summary: &'a str,
     /// Whether it corrects what was told before.

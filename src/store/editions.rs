@@ -8,8 +8,10 @@ use super::{Bell, StoreError, Tx, statements};
 
 statements! {
     INSERT_EDITION = "INSERT INTO edition
-            (list_id, cadence, slot, slot_at, since, cut, ruleset, approval, state, opened_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'planning', $9)
+            (list_id, cadence, slot, slot_at, since, cut, ruleset, approval, state, opened_at,
+            corrections)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'planning', $9,
+            (SELECT coalesce(max(c.id), 0) FROM item_correction c))
         ON CONFLICT (list_id, cadence, slot) DO NOTHING RETURNING id";
     EDITION = "SELECT * FROM edition WHERE id = $1";
     LOCK_EDITION = {
@@ -156,6 +158,8 @@ pub struct EditionRow {
     pub cut: i64,
     /// The version of the rules that decided it.
     pub ruleset: String,
+    /// The newest correction of an item that it knows.
+    pub corrections: i64,
     /// Whether a person looks at it first.
     pub approval: bool,
     /// `planning`, `waiting`, `open`, `done` or `refused`.
@@ -506,6 +510,7 @@ impl EditionRow {
             since: row.int("since")?,
             cut: row.int("cut")?,
             ruleset: row.text("ruleset")?,
+            corrections: row.int("corrections")?,
             approval: row.flag("approval")?,
             state: row.text("state")?,
             considered: row.int("considered")?,

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::NaiveDate;
-
 use crate::model::{SourceId, Timestamp};
 
 use super::value::{Row, json, values};
@@ -25,13 +23,11 @@ statements! {
             ORDER BY item_id DESC LIMIT $3"
     };
     KEYED_ITEMS = {
-        sqlite: "SELECT i.id, i.revision, i.digest, i.link, i.publication_end, r.title,
-                CASE WHEN i.act_json IS NULL THEN 0 ELSE 1 END AS is_act
+        sqlite: "SELECT i.id, i.revision, i.digest, i.link, i.act_json, r.title
             FROM item i
             JOIN revision r ON r.item_id = i.id AND r.revision = i.revision
             WHERE i.id IN (SELECT value FROM json_each($1)) ORDER BY i.id",
-        postgres: "SELECT i.id, i.revision, i.digest, i.link, i.publication_end, r.title,
-                CASE WHEN i.act_json IS NULL THEN 0 ELSE 1 END AS is_act
+        postgres: "SELECT i.id, i.revision, i.digest, i.link, i.act_json, r.title
             FROM item i
             JOIN revision r ON r.item_id = i.id AND r.revision = i.revision
             WHERE i.id = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text($1::json)))
@@ -54,8 +50,6 @@ statements! {
             r.image_alt_json, r.categories_json, r.published_at, r.updated_at
         FROM item i JOIN revision r ON r.item_id = i.id AND r.revision = i.revision
         WHERE i.source_id = $1 AND i.id > $2 ORDER BY i.id LIMIT $3";
-    DIGESTS_BY_KEY = "SELECT i.digest FROM item_key k JOIN item i ON i.id = k.item_id
-        WHERE k.source_id = $1 AND k.key = $2";
     ITEMS_BY_KEY = "SELECT item_id FROM item_key WHERE key = $1 ORDER BY item_id";
     ANSWER = "SELECT * FROM source_answer WHERE source_id = $1";
     KEEP_ANSWER = "INSERT INTO source_answer
@@ -87,10 +81,10 @@ pub struct KeyedItem {
 }
 
 /// An act of an albo that is known.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct HeldAct {
-    /// The last day of its publication.
-    pub publication_end: Option<NaiveDate>,
+    /// What was said of it, as JSON text.
+    pub json: String,
 }
 
 /// The last answer of a source that had items.
@@ -104,13 +98,6 @@ pub struct LastAnswerRow {
     pub newest_published_at: Option<Timestamp>,
     /// When it came.
     pub answered_at: Timestamp,
-}
-
-impl HeldAct {
-    fn read(row: &Row) -> Result<Option<Self>, StoreError> {
-        let publication_end = row.word_or_none("publication_end", "day")?;
-        Ok(row.flag("is_act")?.then_some(Self { publication_end }))
-    }
 }
 
 impl Tx<'_> {
@@ -142,14 +129,14 @@ impl Tx<'_> {
                 digest: row.text("digest")?,
                 link: row.text_or_none("link")?,
                 title: row.text("title")?,
-                act: HeldAct::read(row)?,
+                act: row.text_or_none("act_json")?.map(|json| HeldAct { json }),
                 keys: keys.remove(&id).unwrap_or_default(),
             })
         };
         rows.iter().map(&mut read).collect()
     }
 
-    /// Lets an item that has `held` other keys be known by these. Beyond [`ITEM_KEYS_MAX`] those
+    /// Lets an item that has `held` other keys be known by these. Beyond `ITEM_KEYS_MAX` those
     /// are forgotten that were given longest ago.
     pub async fn give_keys(
         &mut self,
@@ -193,16 +180,6 @@ impl Tx<'_> {
         let rows = self.rows(UNKEYED_ITEMS, values![source, after, limit]).await?;
         let read = |row: &Row| Ok((row.int("id")?, row.text("identity")?, NewRevision::read(row)?));
         rows.iter().map(read).collect()
-    }
-
-    /// The digests of the texts of a source's items that are known by a key.
-    pub async fn digests_by_key(
-        &mut self,
-        source: &SourceId,
-        key: &str,
-    ) -> Result<Vec<String>, StoreError> {
-        let rows = self.rows(DIGESTS_BY_KEY, values![source, key]).await?;
-        rows.iter().map(|row| row.text("digest")).collect()
     }
 
     /// The items, of all sources, that are known by a key.

@@ -9,7 +9,7 @@ use sqlx::{Database, Pool, SqlSafeStr};
 use super::StoreError;
 
 /// The steps of an engine.
-pub(super) struct Steps([(i64, &'static str, &'static str); 5]);
+pub(super) struct Steps([(i64, &'static str, &'static str); 7]);
 
 /// In order; a step that has been published is never changed.
 pub(super) static SQLITE: Steps = Steps([
@@ -18,6 +18,8 @@ pub(super) static SQLITE: Steps = Steps([
     (3, "polite", include_str!("../../migrations/sqlite/0003_polite.sql")),
     (4, "identity", include_str!("../../migrations/sqlite/0004_identity.sql")),
     (5, "reading", include_str!("../../migrations/sqlite/0005_reading.sql")),
+    (6, "corrections", include_str!("../../migrations/sqlite/0006_corrections.sql")),
+    (7, "office", include_str!("../../migrations/sqlite/0007_office.sql")),
 ]);
 /// The same for PostgreSQL.
 pub(super) static POSTGRES: Steps = Steps([
@@ -26,6 +28,8 @@ pub(super) static POSTGRES: Steps = Steps([
     (3, "polite", include_str!("../../migrations/postgres/0003_polite.sql")),
     (4, "identity", include_str!("../../migrations/postgres/0004_identity.sql")),
     (5, "reading", include_str!("../../migrations/postgres/0005_reading.sql")),
+    (6, "corrections", include_str!("../../migrations/postgres/0006_corrections.sql")),
+    (7, "office", include_str!("../../migrations/postgres/0007_office.sql")),
 ]);
 
 impl Steps {

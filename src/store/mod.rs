@@ -15,6 +15,7 @@ mod archive;
 mod audience;
 mod bells;
 mod collisions;
+mod corrections;
 mod editions;
 mod engine;
 mod error;
@@ -29,6 +30,7 @@ mod messages;
 mod migrations;
 mod moving;
 mod notices;
+mod office;
 mod outbox;
 mod pins;
 mod polls;
@@ -49,6 +51,7 @@ pub use audience::{
 };
 pub use bells::{Bell, Listener};
 pub use collisions::{MayCollide, retrying};
+pub use corrections::{CorrectionRow, NewCorrection};
 pub use editions::{
     ChunkCounts, EditionRow, Fragment, GroupCount, GroupKey, NewEdition, NewVariant, VariantRow,
 };
@@ -64,6 +67,7 @@ pub use messages::{
 };
 pub use moving::{MoveError, MoveProgress, Moved, MovedTable, TABLES};
 pub use notices::{NewNotice, NoticeKind, NoticeMessage, NoticeRow};
+pub use office::{NamedSource, OfficeEvent, OfficeEventRow, Trouble};
 pub use outbox::{DOUBTS_OF_DIGEST_MAX, DOUBTS_OF_NOTICE_MAX};
 pub use pins::Slice;
 pub use polls::{AnswerRow, PollRow, TroubleRow};
@@ -114,6 +118,7 @@ pub fn all_statements() -> Vec<(&'static str, Sql)> {
     [
         archive::ALL,
         audience::ALL,
+        corrections::ALL,
         editions::ALL,
         followed::ALL,
         holds::ALL,
@@ -124,6 +129,7 @@ pub fn all_statements() -> Vec<(&'static str, Sql)> {
         lists::ALL,
         messages::ALL,
         notices::ALL,
+        office::ALL,
         outbox::ALL,
         pins::ALL,
         polls::ALL,

@@ -4,6 +4,7 @@
 use crate::model::{Language, ListId, Timestamp};
 
 use super::messages::{ClaimedMessage, MessageOf, MessageState};
+use super::sign_ups::FORGET_SUBJECT;
 use super::value::{Row, values};
 use super::{Bell, Doubt, StoreError, Tx, statements};
 
@@ -51,10 +52,11 @@ statements! {
         JOIN list l ON l.id = n.list_id
         WHERE m.edition_id IS NULL AND a.outcome = 'in_doubt'
         ORDER BY a.message_id, a.number";
-    OLD_NOTICES = "SELECT id, notice_id FROM message
-        WHERE edition_id IS NULL AND created_at < $1
-            AND state IN ('accepted', 'failed', 'expired', 'cancelled', 'dropped')
-        ORDER BY id LIMIT $2";
+    OLD_NOTICES = "SELECT m.id, m.notice_id, m.subscriber_id, n.kind
+        FROM message m JOIN notice n ON n.id = m.notice_id
+        WHERE m.edition_id IS NULL AND m.created_at < $1
+            AND m.state IN ('accepted', 'failed', 'expired', 'cancelled', 'dropped')
+        ORDER BY m.id LIMIT $2";
     FINISHED_NOTICES = "SELECT n.id FROM message m JOIN notice n ON n.id = m.notice_id
         WHERE m.edition_id IS NULL AND length(n.text) > 0 AND (m.state IN ('accepted', 'cancelled')
             OR (m.state IN ('failed', 'expired', 'dropped') AND m.expires_at <= $1))
@@ -74,11 +76,14 @@ pub enum NoticeKind {
     Already,
     /// Somebody asked for the link that opens their preferences.
     Preferences,
+    /// The admins are to know of something that happened. It has no link of its reader's own.
+    Office,
 }
 
 impl NoticeKind {
     /// Every kind.
-    pub const ALL: [NoticeKind; 3] = [Self::Confirmation, Self::Already, Self::Preferences];
+    pub const ALL: [NoticeKind; 4] =
+        [Self::Confirmation, Self::Already, Self::Preferences, Self::Office];
 
     /// The word in the database, in commands and in JSON.
     pub fn as_str(self) -> &'static str {
@@ -86,6 +91,7 @@ impl NoticeKind {
             Self::Confirmation => "confirmation",
             Self::Already => "already",
             Self::Preferences => "preferences",
+            Self::Office => "office",
         }
     }
 }
@@ -108,7 +114,8 @@ pub struct NewNotice {
     pub purpose: String,
     /// The list whose sender it is from.
     pub list: ListId,
-    /// The id that its token names: a sign-up or a subscriber.
+    /// The id that its token names: a sign-up or a subscriber; of one to the office, the first
+    /// event that it tells.
     pub about: i64,
     /// Its language.
     pub language: Language,
@@ -269,7 +276,7 @@ impl Tx<'_> {
     }
 
     /// Forgets notices that ended and are older than `before`, with message and attempts, at most
-    /// `limit`; gives how many.
+    /// `limit`; and admins of whom nothing else is known. Gives how many notices.
     pub async fn forget_notices(
         &mut self,
         before: Timestamp,
@@ -278,9 +285,18 @@ impl Tx<'_> {
         let rows = self.rows(OLD_NOTICES, values![before, limit]).await?;
         for row in &rows {
             let (message, notice) = (row.int("id")?, row.int("notice_id")?);
+            let subscriber = row.int("subscriber_id")?;
+            let to_office =
+                row.word::<NoticeKind>("kind", "kind of a notice")? == NoticeKind::Office;
+            if to_office {
+                self.hold_person(subscriber).await?;
+            }
             self.execute(FORGET_ATTEMPTS, values![message]).await?;
             self.execute(FORGET_NOTICE_MESSAGE, values![message]).await?;
             self.execute(FORGET_NOTICE, values![notice]).await?;
+            if to_office {
+                self.execute(FORGET_SUBJECT, values![subscriber]).await?;
+            }
         }
         Ok(rows.len() as u64)
     }

@@ -32,7 +32,9 @@ statements! {
     FORGET_SIGN_UP = "DELETE FROM sign_up WHERE id = $1 AND expires_at <= $2";
     FORGET_SUBJECT = "DELETE FROM subscriber WHERE id = $1 AND erased_at IS NULL
         AND NOT EXISTS (SELECT 1 FROM sign_up WHERE subscriber_id = subscriber.id)
-        AND NOT EXISTS (SELECT 1 FROM subscription WHERE subscriber_id = subscriber.id)";
+        AND NOT EXISTS (SELECT 1 FROM subscription WHERE subscriber_id = subscriber.id)
+        AND NOT EXISTS (SELECT 1 FROM message m JOIN notice n ON n.id = m.notice_id
+            WHERE m.subscriber_id = subscriber.id AND n.kind = 'office')";
     COME_BACK = "UPDATE subscription SET state = 'active', cadence = $2, profile_id = $3,
             cursor = $4, joined_position = $4, changed_at = $5
         WHERE id = $1 AND state = 'ended'";

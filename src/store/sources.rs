@@ -22,9 +22,10 @@ statements! {
     FORGET_ANSWER = "UPDATE source SET etag = NULL, last_modified = NULL, validated_url = NULL,
             body_digest = NULL, read_as = NULL, hints_json = NULL
         WHERE id = $1";
-    FORGET_ADDRESS = "UPDATE source SET site_link = NULL, moved_to = NULL, moved_since = NULL,
-            adopted_url = NULL, host = $2, failures = 0, last_error = NULL, last_hint = NULL,
-            failing_since = NULL, bad_since = NULL, gone_at = NULL
+    FORGET_ADDRESS = "UPDATE source SET headline = NULL, site_link = NULL, moved_to = NULL,
+            moved_since = NULL, adopted_url = NULL, host = $2, failures = 0,
+            last_error = NULL, last_hint = NULL, failing_since = NULL, bad_since = NULL,
+            gone_at = NULL
         WHERE id = $1";
     TITLE_SOURCE = "UPDATE source SET title = coalesce(title, $2) WHERE id = $1";
     REMOVE_SOURCE = "UPDATE source SET removed_at = $2 WHERE id = $1 AND removed_at IS NULL";
@@ -32,7 +33,6 @@ statements! {
     SOURCE = "SELECT * FROM source WHERE id = $1";
     LOCK_SOURCE = "SELECT * FROM source WHERE id = $1 AND removed_at IS NULL"
         + { postgres: "FOR UPDATE" };
-    ITEM_BY_IDENTITY = "SELECT * FROM item WHERE source_id = $1 AND identity = $2";
     ITEM = "SELECT * FROM item WHERE id = $1";
     ITEMS_BY_LINK = "SELECT * FROM item WHERE link = $1 ORDER BY id";
     INSERT_ITEM = "INSERT INTO item
@@ -309,16 +309,6 @@ impl Tx<'_> {
     /// one after the other; none where it was removed.
     pub async fn lock_source(&mut self, id: &SourceId) -> Result<Option<SourceRow>, StoreError> {
         self.row(LOCK_SOURCE, values![id]).await?.as_ref().map(SourceRow::read).transpose()
-    }
-
-    /// The item of a source with this identity.
-    pub async fn item_by_identity(
-        &mut self,
-        source: &SourceId,
-        identity: &str,
-    ) -> Result<Option<ItemRow>, StoreError> {
-        let row = self.row(ITEM_BY_IDENTITY, values![source, identity]).await?;
-        row.as_ref().map(ItemRow::read).transpose()
     }
 
     /// An item by its id.

@@ -183,7 +183,9 @@ fn breaks(between: &str, last: &Token, rest: &str) -> bool {
 /// Whether the text begins with a capital, also one of the mathematical alphabets that are pasted
 /// into titles for their looks.
 fn starts_with_capital(text: &str) -> bool {
-    text.chars().next().and_then(|c| c.nfkd().next()).is_some_and(char::is_uppercase)
+    let first = text.chars().next();
+    let normal = |c: char| if c.is_ascii() { Some(c) } else { c.nfkd().next() };
+    first.and_then(normal).is_some_and(char::is_uppercase)
 }
 
 fn is_letter(c: char) -> bool {
@@ -225,8 +227,12 @@ fn run_end(text: &str, begin: usize) -> usize {
 /// Lower case without accents. `𝗔`, `À` and `a` fold to the same letter; points of abbreviations
 /// go (`P.G.T.` is `pgt`), points of numbers stay.
 pub(crate) fn fold(word: &str) -> String {
-    let number = word.starts_with(|c: char| c.is_ascii_digit())
-        || word.contains(|c: char| c.is_ascii_digit());
+    let number = word.contains(|c: char| c.is_ascii_digit());
+    // Nearly every word: its letters are in normal form as they are.
+    if word.is_ascii() {
+        let kept = word.bytes().filter(|b| b.is_ascii_alphanumeric() || (number && *b == b'.'));
+        return kept.take(WORD_LETTERS_MAX).map(|b| char::from(b.to_ascii_lowercase())).collect();
+    }
     word.nfkd()
         .filter(|&c| !is_combining_mark(c) && c != '\u{ad}' && (number || c != '.'))
         .flat_map(char::to_lowercase)

@@ -23,7 +23,7 @@ const LEAD_WORDS_MAX: usize = 10_000;
 
 /// Goes up whenever the same files come to decide otherwise, so that what was decided before stays
 /// told apart from what is decided now.
-const ENGINE_VERSION: u32 = 1;
+const ENGINE_VERSION: u32 = 2;
 
 /// How many hexadecimal digits of the digest name a version.
 const VERSION_DIGITS: usize = 16;
@@ -37,6 +37,10 @@ pub(crate) enum User {
     SkipFrom(usize),
     /// Ends boilerplate.
     SkipTo(usize),
+    /// Stands before the name of a street.
+    Street,
+    /// Begins what is only the occasion.
+    Aside(usize),
     /// Names a place.
     Place { place: usize, short: bool },
     /// Hides the words inside it from a place.
@@ -83,7 +87,7 @@ pub(crate) fn compile(topics_toml: &str, places_toml: &str) -> Result<Rules, Rul
     let mut compiler = Compiler::new(topics_text, weights(topics_text, &topics_file)?);
     compiler.hidden(&topics_file)?;
     compiler.topics(&topics_file)?;
-    let (places, context) = super::places::compile(
+    let (places, context) = super::served::compile(
         places_text,
         &places_file,
         &mut compiler.index,
@@ -110,7 +114,9 @@ pub(crate) fn compile(topics_toml: &str, places_toml: &str) -> Result<Rules, Rul
         topics: compiler.topics,
         rules: compiler.rules,
         skips: compiler.skips,
+        asides: compiler.asides,
         categories: compiler.categories,
+        category_beginnings: compiler.category_beginnings,
         index: compiler.index,
         users,
         places,
@@ -137,8 +143,12 @@ pub(crate) fn category_key(category: &str) -> String {
 fn weights(text: Text<'_>, file: &TopicsFile) -> Result<WeightsFile, RulesError> {
     let Some(written) = &file.weights else { return Ok(WeightsFile::default()) };
     let (at, w) = (written.span().start, written.as_ref());
-    let all = [w.strong, w.weak, w.hint, w.title, w.lead, w.body, w.category, w.image];
-    if let Some(bad) = all.iter().find(|weight| !(0.0..=WEIGHT_MAX).contains(*weight)) {
+    let all = [
+        [w.strong, w.weak, w.hint, w.title],
+        [w.lead, w.lead_beside_title, w.body, w.category],
+        [w.image; 4],
+    ];
+    if let Some(bad) = all.iter().flatten().find(|weight| !(0.0..=WEIGHT_MAX).contains(*weight)) {
         let what = format!("the weight {bad} is out of bounds");
         return Err(text.error(at, what, format!("use 0 to {WEIGHT_MAX}")));
     }
@@ -157,7 +167,9 @@ struct Compiler<'a> {
     topics: Vec<Topic>,
     rules: Vec<Rule>,
     skips: usize,
+    asides: Vec<BTreeSet<usize>>,
     categories: HashMap<String, Vec<usize>>,
+    category_beginnings: Vec<(String, usize)>,
 }
 
 impl<'a> Compiler<'a> {
@@ -170,7 +182,9 @@ impl<'a> Compiler<'a> {
             topics: Vec::new(),
             rules: Vec::new(),
             skips: 0,
+            asides: Vec::new(),
             categories: HashMap::new(),
+            category_beginnings: Vec::new(),
         }
     }
 
@@ -187,6 +201,9 @@ impl<'a> Compiler<'a> {
             }
         }
         self.skips = file.skip.len();
+        for word in &file.streets {
+            self.users.push((self.index.add(single(self.text, word)?), User::Street));
+        }
         Ok(())
     }
 
@@ -215,11 +232,18 @@ impl<'a> Compiler<'a> {
                 rules: self.rules.len() - before - entry.hidden.len() + entry.codes.len(),
                 threshold: self.threshold(entry)?,
                 codes: entry.codes.clone(),
-                implies: self.others(entry, "implies", &entry.implies, &numbers)?,
-                unless: self.others(entry, "unless", &entry.unless, &numbers)?,
+                implies: self.others(entry.id.as_ref(), "implies", &entry.implies, &numbers)?,
+                unless: self.others(entry.id.as_ref(), "unless", &entry.unless, &numbers)?,
             });
         }
         self.close_implications();
+        for (number, aside) in file.aside.iter().enumerate() {
+            self.asides.push(self.others("an aside", "names", &aside.topics, &numbers)?);
+            for phrase in &aside.after {
+                let pattern = self.index.add(single(self.text, phrase)?);
+                self.users.push((pattern, User::Aside(number)));
+            }
+        }
         Ok(())
     }
 
@@ -236,7 +260,7 @@ impl<'a> Compiler<'a> {
     /// The topics that an entry names under a key.
     fn others(
         &self,
-        entry: &TopicFile,
+        who: &str,
         key: &str,
         written: &[Spanned<String>],
         numbers: &BTreeMap<TopicId, usize>,
@@ -245,7 +269,7 @@ impl<'a> Compiler<'a> {
         for written in written {
             let other: TopicId = id(self.text, written)?;
             let Some(&number) = numbers.get(&other) else {
-                let what = format!("{} {key} {other}, which is no topic", entry.id.as_ref());
+                let what = format!("{who} {key} {other}, which is no topic");
                 let hint = "write the id of a topic of this file";
                 return Err(self.text.error(written.span().start, what, hint));
             };
@@ -277,23 +301,35 @@ impl<'a> Compiler<'a> {
         // `asilo nido` and `asili nido` are one rule: two weak words must be two words.
         let mut known = BTreeSet::new();
         let WeightsFile { strong, weak, hint, .. } = self.weights;
-        let grades = [(&entry.strong, strong), (&entry.weak, weak), (&entry.hints, hint)];
-        for (phrases, weight) in grades {
+        let grades = [
+            (&entry.strong, strong, strong),
+            (&entry.titles, weak, strong),
+            (&entry.weak, weak, weak),
+            (&entry.hints, hint, hint),
+        ];
+        for (phrases, weight, title) in grades {
             for phrase in phrases {
                 let parts = self.parse(phrase)?;
                 if known.insert(parts.clone()) {
-                    self.rule(Speaks::For { topic, weight }, name(phrase), parts);
+                    self.rule(Speaks::For { topic, weight, title }, name(phrase), parts);
                 }
             }
         }
         for category in &entry.categories {
-            let speaks = Speaks::For { topic, weight: strong };
+            let speaks = Speaks::For { topic, weight: strong, title: strong };
             let rule = self.rule(speaks, name(category), Vec::new());
-            let key = category_key(category.as_ref());
+            let (written, begins) = match category.as_ref().strip_suffix('*') {
+                Some(begin) => (begin, true),
+                None => (category.as_ref().as_str(), false),
+            };
+            let key = category_key(written);
             if key.trim().is_empty() {
                 return Err(phrase_error(self.text, category)(PhraseError::Empty));
             }
-            self.categories.entry(key).or_default().push(rule);
+            match begins {
+                true => self.category_beginnings.push((key, rule)),
+                false => self.categories.entry(key).or_default().push(rule),
+            }
         }
         Ok(())
     }

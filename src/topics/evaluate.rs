@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Classification, ItemText, Rules};
+use super::{Classification, Evidence, ItemText, Rules, TopicMatch};
 
 /// One labelled item, a line of the file; other fields are ignored.
 #[derive(Debug, Deserialize)]
@@ -63,12 +63,50 @@ pub struct TopicFigures {
 pub struct Prediction {
     /// The item's title.
     pub title: String,
-    /// The labels that were found, and right or wrong; with the evidence.
+    /// The topics it is labelled with.
+    pub expected: BTreeSet<String>,
+    /// What the rules found, right or wrong, with the evidence.
     pub found: Classification,
-    /// Topics found that are no labels.
+    /// Topics found that are no labels; their evidence is in `found`.
     pub wrong: Vec<String>,
-    /// Labels that were not found.
-    pub missed: Vec<String>,
+    /// Labels that were not found, and why not.
+    pub missed: Vec<Missed>,
+}
+
+/// A label that was not found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Missed {
+    /// The topic.
+    pub id: String,
+    /// What was lacking.
+    pub why: Why,
+    /// How much spoke for it; 0 where nothing did.
+    pub score: f64,
+    /// What spoke for it.
+    pub evidence: Vec<Evidence>,
+}
+
+/// Why a topic was not found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Why {
+    /// No phrase of the topic is in the item, or `not` hides those that are.
+    #[serde(rename = "no rule matched")]
+    NoRule,
+    /// Phrases are there and count too little, or another topic stands in the way (`unless`).
+    #[serde(rename = "not enough spoke for it")]
+    TooLittle,
+}
+
+impl Missed {
+    fn new(id: String, short: &[TopicMatch]) -> Self {
+        match short.iter().find(|weighed| weighed.id.as_str() == id) {
+            Some(weighed) => {
+                let evidence = weighed.evidence.clone();
+                Missed { id, why: Why::TooLittle, score: weighed.score, evidence }
+            }
+            None => Missed { id, why: Why::NoRule, score: 0.0, evidence: Vec::new() },
+        }
+    }
 }
 
 /// The figures of a whole file.
@@ -131,7 +169,7 @@ pub fn evaluate(
         }
         let item: Labelled = serde_json::from_str(line)
             .map_err(|source| EvaluateError { line: number + 1, source })?;
-        let found = rules.classify(&ItemText {
+        let (found, short) = rules.weigh(&ItemText {
             title: &item.title,
             text: &item.text,
             categories: &item.categories,
@@ -148,8 +186,10 @@ pub fn evaluate(
         }
         places_labelled |= !item.places.is_empty();
         let wrong = ids.difference(&item.topics).cloned().collect();
-        let missed = item.topics.difference(&ids).cloned().collect();
-        predictions.push(Prediction { title: item.title, found, wrong, missed });
+        let missed =
+            item.topics.difference(&ids).map(|id| Missed::new(id.clone(), &short)).collect();
+        let (title, expected) = (item.title, item.topics);
+        predictions.push(Prediction { title, expected, found, wrong, missed });
     }
     let evaluation = Evaluation {
         items: predictions.len(),

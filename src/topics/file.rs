@@ -117,6 +117,11 @@ pub(crate) struct TopicsFile {
     pub hide: Vec<Spanned<String>>,
     #[serde(default)]
     pub skip: Vec<SkipFile>,
+    /// Words before the name of a street, in which no word counts.
+    #[serde(default)]
+    pub streets: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub aside: Vec<AsideFile>,
     #[serde(skip_serializing)]
     pub weights: Option<Spanned<WeightsFile>>,
     #[serde(default)]
@@ -129,6 +134,14 @@ pub(crate) struct TopicsFile {
 pub(crate) struct SkipFile {
     pub from: Spanned<String>,
     pub to: Spanned<String>,
+}
+
+/// Where a title says one of these topics, what follows such a phrase is only the occasion.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AsideFile {
+    pub topics: Vec<Spanned<String>>,
+    pub after: Vec<Spanned<String>>,
 }
 
 /// How much a word counts, by grade and by where it stands.
@@ -145,6 +158,10 @@ pub(crate) struct WeightsFile {
     pub title: f64,
     /// Factor for the lead.
     pub lead: f64,
+    /// Factor for the lead where the title has said what the item is about.
+    pub lead_beside_title: f64,
+    /// Factor of thresholds beside a topic that a strong rule finds in the title.
+    pub beside: f64,
     /// Factor for the text after the lead.
     pub body: f64,
     /// Factor for the publisher's categories.
@@ -165,6 +182,8 @@ impl Default for WeightsFile {
             hint: 0.25,
             title: 2.0,
             lead: 1.0,
+            lead_beside_title: 1.0,
+            beside: 1.0,
             body: 0.25,
             category: 1.0,
             image: 0.5,
@@ -184,6 +203,9 @@ pub(crate) struct TopicFile {
     pub threshold: Option<Spanned<f64>>,
     #[serde(default)]
     pub strong: Vec<Spanned<String>>,
+    /// Strong in the title, weak elsewhere.
+    #[serde(default)]
+    pub titles: Vec<Spanned<String>>,
     #[serde(default)]
     pub weak: Vec<Spanned<String>>,
     #[serde(default)]
@@ -217,6 +239,9 @@ pub(crate) enum CodeKind {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlacesFile {
+    /// Municipalities of ISTAT's list that need no entry of their own: `019035`, `Crema (CR)`.
+    #[serde(default)]
+    pub serve: Vec<Spanned<String>>,
     #[serde(default)]
     pub context: ContextFile,
     #[serde(default)]
@@ -235,6 +260,8 @@ pub(crate) struct ContextFile {
     pub others: Vec<Spanned<String>>,
     /// Directly before a name: it is a family name.
     pub first_names: Vec<Spanned<String>>,
+    /// Directly before a name, with no preposition between: it is a family name.
+    pub titles: Vec<Spanned<String>>,
     /// Before a name, prepositions apart: it is surely the municipality.
     pub municipality: Vec<Spanned<String>>,
 }
@@ -252,9 +279,12 @@ pub(crate) struct AreaFile {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlaceFile {
-    pub id: Spanned<String>,
-    pub name: Spanned<String>,
-    pub province: String,
+    /// The name in small letters and hyphens where it is left out.
+    pub id: Option<Spanned<String>>,
+    /// ISTAT's name where it is left out.
+    pub name: Option<Spanned<String>>,
+    /// ISTAT's sign where it is left out.
+    pub province: Option<Spanned<String>>,
     pub istat: Option<Spanned<String>>,
     #[serde(default)]
     pub aliases: Vec<Spanned<String>>,

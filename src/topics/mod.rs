@@ -6,34 +6,49 @@
 //! was found is weighed by where it stands: a word in the title says what an item is about, a word
 //! deep in a long text mostly does not.
 
+mod amounts;
 mod analysis;
+mod checking;
 mod codes;
 mod compile;
+mod corrections;
 mod cover;
 mod deadline;
+mod differing;
 mod evaluate;
 mod file;
 mod followed;
+mod municipalities;
 mod phrases;
 mod places;
 mod reading;
 mod rules;
+mod served;
+mod suggesting;
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveTime};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{PlaceId, TopicId};
-use crate::store::NewRevision;
 
+pub use amounts::{AMOUNTS_MAX, Amount};
 pub use analysis::{FIELD_OCTETS_MAX, WORD_LETTERS_MAX};
+pub use checking::{Flaw, FlawFound, Matched, flaws};
 pub use codes::{CODES_MAX, Codes};
 pub use compile::RULES_MAX;
-pub use evaluate::{EvaluateError, Evaluation, Figures, Prediction, TopicFigures, evaluate};
+pub use corrections::{Correction, Subject as CorrectionSubject};
+pub use deadline::Undated;
+pub use differing::Difference;
+pub use evaluate::{
+    EvaluateError, Evaluation, Figures, Missed, Prediction, TopicFigures, Why, evaluate,
+};
 pub use file::{RULES_FILE_OCTETS_MAX, RulesError, RulesFile};
 pub use followed::{FOLLOWED_OCTETS_MAX, FOLLOWED_WORDS_MAX, FollowedWords, phrase_key};
+pub use municipalities::{Municipality, municipalities};
 pub use phrases::{GAP_WORDS_MAX, PHRASE_WORDS_MAX, PhraseError};
-pub use places::Place;
+pub use places::{ELSEWHERE_MAX, Elsewhere, Place};
 pub use rules::{EVIDENCE_MAX, Rules, Topic};
+pub use suggesting::{SUGGESTIONS_MAX, Suggesting, Suggestion, Suggestions};
 
 /// What is looked at of an item.
 #[derive(Clone, Copy, Debug)]
@@ -46,17 +61,6 @@ pub struct ItemText<'a> {
     pub categories: &'a [String],
     /// Texts that stand for images.
     pub image_alt: &'a [String],
-}
-
-impl<'a> From<&'a NewRevision> for ItemText<'a> {
-    fn from(revision: &'a NewRevision) -> Self {
-        Self {
-            title: &revision.title,
-            text: revision.full_text.as_deref().unwrap_or(&revision.summary),
-            categories: &revision.categories,
-            image_alt: &revision.image_alt,
-        }
-    }
 }
 
 /// Where in an item words were found.
@@ -115,8 +119,32 @@ pub struct Classification {
     pub topics: Vec<TopicMatch>,
     /// The places; none where the item matters everywhere.
     pub places: Vec<PlaceMatch>,
+    /// The words that say that it matters in the whole area.
+    #[serde(default)]
+    pub area: Vec<Evidence>,
+    /// Municipalities named in it that are not served.
+    #[serde(default)]
+    pub elsewhere: Vec<Elsewhere>,
     /// Codes of procurement and of investment.
     pub codes: Codes,
-    /// The last day on which something can be handed in, where the text says one with its year.
+    /// Sums of money.
+    #[serde(default)]
+    pub amounts: Vec<Amount>,
+    /// The last day on which something can be handed in.
     pub deadline: Option<NaiveDate>,
+    /// Until what time of that day, where the text says so.
+    #[serde(default)]
+    pub deadline_time: Option<NaiveTime>,
+    /// The words that say so.
+    #[serde(default)]
+    pub deadline_evidence: Option<Evidence>,
+    /// Deadlines said without their year, until it is known when the item was published.
+    #[serde(skip)]
+    pub undated: Vec<Undated>,
+    /// The place that it has because its source has it: nothing in it names one.
+    #[serde(default)]
+    pub source_place: Option<PlaceId>,
+    /// What named persons have corrected in it.
+    #[serde(default)]
+    pub corrected: Vec<Correction>,
 }

@@ -4,13 +4,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::analysis::{Analysis, Token};
-use super::compile::{User, id, phrase_error, single};
 use super::cover::{Cover, Part};
-use super::file::{PlaceFile, PlacesFile, RulesError, Text};
-use super::phrases::Index;
-use super::{Evidence, Field, PlaceMatch, phrases};
+use super::municipalities::{Municipality, is_province};
+use super::{Classification, Evidence, Field, PlaceMatch};
 use crate::model::PlaceId;
+
+/// The most municipalities elsewhere that are kept of an item.
+pub const ELSEWHERE_MAX: usize = 20;
 
 /// An item that names more places than this is for the whole area.
 const PLACES_MAX: usize = 8;
@@ -43,13 +46,29 @@ pub struct Place {
     pub istat: Option<String>,
 }
 
+/// A municipality that is not served, named in an item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Elsewhere {
+    /// Its name.
+    pub name: String,
+    /// The sign of its province.
+    pub province: String,
+    /// ISTAT's code.
+    pub istat: String,
+    /// Where it is named first.
+    pub evidence: Evidence,
+}
+
 /// The words before a name.
 #[derive(Debug, Default)]
 pub(crate) struct Context {
-    streets: BTreeSet<String>,
-    others: BTreeSet<String>,
-    first_names: BTreeSet<String>,
-    municipality: BTreeSet<String>,
+    pub streets: BTreeSet<String>,
+    pub others: BTreeSet<String>,
+    pub first_names: BTreeSet<String>,
+    pub titles: BTreeSet<String>,
+    pub municipality: BTreeSet<String>,
+    /// The municipalities that are not served, numbered on from the places that are.
+    pub elsewhere: Vec<&'static Municipality>,
 }
 
 /// A name found.
@@ -66,77 +85,8 @@ pub(crate) struct Mention {
 #[derive(Debug, Default)]
 pub(crate) struct FieldPlaces {
     pub mentions: Vec<Mention>,
-    /// The first token of each phrase that means the whole area.
-    pub areas: Vec<usize>,
-}
-
-/// Reads the places, and puts their names into the index.
-pub(crate) fn compile(
-    text: Text<'_>,
-    file: &PlacesFile,
-    index: &mut Index,
-    users: &mut Vec<(usize, User)>,
-) -> Result<(Vec<Place>, Context), RulesError> {
-    let mut places: Vec<Place> = Vec::new();
-    let mut seen = BTreeMap::new();
-    for (number, entry) in file.place.iter().enumerate() {
-        let id: PlaceId = id(text, &entry.id)?;
-        if let Some(before) = seen.insert(id.clone(), number) {
-            let what = format!("the place id {id} is there twice, as number {} too", before + 1);
-            return Err(text.error(entry.id.span().start, what, "give each place its own id"));
-        }
-        names(text, entry, number, index, users)?;
-        for hidden in &entry.hidden {
-            users.push((index.add(single(text, hidden)?), User::NotPlace(number)));
-        }
-        let istat = entry.istat.as_ref().map(|code| istat(text, code)).transpose()?;
-        let (name, province) = (entry.name.as_ref().clone(), entry.province.clone());
-        places.push(Place { id, name, province, istat });
-    }
-    for (phrases, user) in [(&file.area.phrases, User::Area), (&file.area.hidden, User::NotArea)] {
-        for phrase in phrases {
-            users.push((index.add(single(text, phrase)?), user));
-        }
-    }
-    Ok((places, context(file)))
-}
-
-fn names(
-    text: Text<'_>,
-    entry: &PlaceFile,
-    place: usize,
-    index: &mut Index,
-    users: &mut Vec<(usize, User)>,
-) -> Result<(), RulesError> {
-    let names = std::iter::once((&entry.name, entry.ambiguous))
-        .chain(entry.aliases.iter().map(|name| (name, false)))
-        .chain(entry.short_names.iter().map(|name| (name, true)));
-    for (name, short) in names {
-        let pattern = phrases::name(name.as_ref()).map_err(phrase_error(text, name))?;
-        users.push((index.add(pattern), User::Place { place, short }));
-    }
-    Ok(())
-}
-
-fn istat(text: Text<'_>, code: &toml::Spanned<String>) -> Result<String, RulesError> {
-    let digits = code.as_ref();
-    if digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Ok(digits.clone());
-    }
-    let what = format!("{digits:?} is no ISTAT code");
-    Err(text.error(code.span().start, what, "write its six digits in quotation marks"))
-}
-
-fn context(file: &PlacesFile) -> Context {
-    let set = |words: &[toml::Spanned<String>]| {
-        words.iter().map(|word| super::analysis::fold(word.as_ref())).collect()
-    };
-    Context {
-        streets: set(&file.context.streets),
-        others: set(&file.context.others),
-        first_names: set(&file.context.first_names),
-        municipality: set(&file.context.municipality),
-    }
+    /// The first and the last token of each phrase that means the whole area.
+    pub areas: Vec<(usize, usize)>,
 }
 
 /// What the words before a mention make of it.
@@ -152,9 +102,14 @@ enum Sense {
     Named,
 }
 
-fn sense(analysis: &Analysis, mention: &Mention, context: &Context) -> Sense {
-    let tokens = &analysis.tokens;
+fn sense(field: &PlaceField<'_>, mention: &Mention, sign: &str, context: &Context) -> Sense {
+    let tokens = &field.analysis.tokens;
     let first = mention.tokens.0;
+    match province_after(field.written, tokens, mention.tokens.1) {
+        Some(said) if said.eq_ignore_ascii_case(sign) => return Sense::Municipality,
+        Some(_) => return Sense::Other,
+        None => {}
+    }
     if tokens[first].starts_sentence {
         let capital = tokens[first].capital && !is_dateline(tokens, mention.tokens.1 + 1);
         return if capital { Sense::Located } else { Sense::Other };
@@ -172,18 +127,65 @@ fn sense(analysis: &Analysis, mention: &Mention, context: &Context) -> Sense {
         }
         _ => false,
     };
-    let family = last.is_some_and(|token| token.capital) && said(&context.first_names, last);
-    if street || family || said(&context.streets, last) || said(&context.others, content) {
+    if street
+        || is_person(field, mention, context)
+        || said(&context.streets, last)
+        || said(&context.others, content)
+    {
         Sense::Other
     } else if said(&context.municipality, content) {
         Sense::Municipality
-    } else if !tokens[first].capital {
+    } else if !tokens[first].capital || is_institution(before, context) {
         Sense::Other
     } else if last.is_some_and(|token| LOCATIVE.contains(&token.folded.as_str())) {
         Sense::Located
     } else {
         Sense::Named
     }
+}
+
+/// `Luigi Crema`, `L. Crema`, `il consigliere Crema`, `Crema Luigi`; but `a Crema Luigi Rossi` is
+/// at Crema.
+fn is_person(field: &PlaceField<'_>, mention: &Mention, context: &Context) -> bool {
+    let tokens = &field.analysis.tokens;
+    let (first, last) = mention.tokens;
+    let beside = |from: &Token, to: &Token| field.written[from.span.end..to.span.start].trim();
+    let before = first.checked_sub(1).map(|before| &tokens[before]);
+    let after = tokens.get(last + 1).filter(|after| {
+        let given = after.capital && context.first_names.contains(&after.folded);
+        given && beside(&tokens[last], after).is_empty()
+    });
+    let Some(before) = before else { return false };
+    let word = before.folded.as_str();
+    let gap = beside(before, &tokens[first]);
+    let named = before.capital && context.first_names.contains(word) && gap.is_empty();
+    let initial = before.capital && word.len() == 1 && gap == ".";
+    let titled = context.titles.contains(word) && matches!(gap, "" | ".");
+    named || initial || titled || (after.is_some() && !LOCATIVE.contains(&word))
+}
+
+/// How many words with capitals the name of an institution has before its place.
+const INSTITUTION_WORDS_MAX: usize = 4;
+/// How many words it has with its articles and prepositions.
+const INSTITUTION_ALL_WORDS_MAX: usize = 8;
+
+/// `Banca Popolare di Crema`, `Banca di Credito Cooperativo di Crema`: what stands before is one
+/// name that begins with a bank or the like.
+fn is_institution(before: &[Token], context: &Context) -> bool {
+    let of = before.last().is_some_and(|token| token.folded == "di");
+    let near = before.iter().rev().take(INSTITUTION_ALL_WORDS_MAX);
+    let name = near.take_while(|token| token.capital || token.is_function_word());
+    let mut words = name.filter(|token| !token.is_function_word()).take(INSTITUTION_WORDS_MAX);
+    of && words.any(|token| context.others.contains(&token.folded))
+}
+
+/// The province in brackets after a name: `Camisano (VI)`.
+fn province_after<'a>(written: &str, tokens: &'a [Token], last: usize) -> Option<&'a str> {
+    let next = tokens.get(last + 1).filter(|token| token.capital)?;
+    let between = &written[tokens[last].span.end..next.span.start];
+    let closed = written[next.span.end..].starts_with(')');
+    let sign = next.folded.as_str();
+    (between.trim() == "(" && closed && is_province(&sign.to_uppercase())).then_some(sign)
 }
 
 /// `Crema, 12 novembre 2026`, `Crema lì 12.11.2026`: where something was written, not what about.
@@ -202,13 +204,20 @@ pub(crate) struct PlaceField<'a> {
     pub found: FieldPlaces,
 }
 
+/// Where an item matters.
+pub(crate) struct Decided {
+    pub places: Vec<PlaceMatch>,
+    pub area: Vec<Evidence>,
+    pub elsewhere: Vec<Elsewhere>,
+}
+
 /// Decides where an item matters.
 pub(crate) fn decide(
     places: &[Place],
     context: &Context,
     lead_words: usize,
     fields: &[PlaceField<'_>],
-) -> Vec<PlaceMatch> {
+) -> Decided {
     let mut tally = Tally::default();
     for field in fields {
         tally.read(places, context, lead_words, field);
@@ -226,11 +235,31 @@ pub(crate) fn decide(
         })
         .map(|(place, (_, evidence))| (place, evidence))
         .collect();
+    let mut area = if whole_area { tally.area } else { Vec::new() };
     if found.len() > PLACES_MAX {
-        found.clear();
+        // Named one by one, they are the whole area all the same.
+        area.extend(found.drain(..).flat_map(|(_, evidence)| evidence.into_iter().take(1)));
+        area.truncate(super::EVIDENCE_MAX);
     }
     let id = |place: usize| places[place].id.clone();
-    found.into_iter().map(|(place, evidence)| PlaceMatch { id: id(place), evidence }).collect()
+    let places =
+        found.into_iter().map(|(place, evidence)| PlaceMatch { id: id(place), evidence }).collect();
+    Decided { places, area, elsewhere: tally.elsewhere }
+}
+
+impl Classification {
+    /// With the place of the item's source, where it names neither a place nor the whole area.
+    #[must_use]
+    pub fn or_at(mut self, source_place: Option<&PlaceId>) -> Self {
+        if let Some(place) = source_place
+            && self.places.is_empty()
+            && self.area.is_empty()
+        {
+            self.source_place = Some(place.clone());
+            self.places.push(PlaceMatch { id: place.clone(), evidence: Vec::new() });
+        }
+        self
+    }
 }
 
 #[derive(Default)]
@@ -241,6 +270,8 @@ struct Tally {
     /// The first token of the text that means the whole area, and the first that names a place.
     first_area: Option<usize>,
     first_place: Option<usize>,
+    area: Vec<Evidence>,
+    elsewhere: Vec<Elsewhere>,
 }
 
 impl Tally {
@@ -262,13 +293,25 @@ impl Tally {
         match field.field {
             Field::Title => self.area_in_title |= !field.found.areas.is_empty(),
             Field::Text => {
-                self.first_area = field.found.areas.iter().copied().find(|&at| at < lead_words);
+                let first = field.found.areas.iter().map(|&(at, _)| at);
+                self.first_area = first.into_iter().find(|&at| at < lead_words);
             }
             Field::Category | Field::Image => {}
         }
+        for &(first, last) in &field.found.areas {
+            if self.area.len() < super::EVIDENCE_MAX && field.field != Field::Category {
+                self.area.push(evidence(field, (first, last), "the whole area".to_owned()));
+            }
+        }
         let mut previous: Option<(usize, Sense)> = None;
         for mention in &field.found.mentions {
-            let mut sense = sense(field.analysis, mention, context);
+            let other = mention.place.checked_sub(places.len());
+            let other = other.and_then(|number| context.elsewhere.get(number));
+            let sign = match other {
+                Some(municipality) => municipality.province,
+                None => &places[mention.place].province,
+            };
+            let mut sense = sense(field, mention, sign, context);
             // `a Crema, Offanengo e Soncino`: what is said of the first is said of all.
             if let (Sense::Named, Some((end, before))) = (sense, previous)
                 && enumerated(&field.analysis.tokens, end, mention.tokens.0)
@@ -276,6 +319,10 @@ impl Tally {
                 sense = before;
             }
             previous = Some((mention.tokens.1, sense));
+            if let Some(municipality) = other {
+                self.count_elsewhere(municipality, lead_words, field, mention, sense);
+                continue;
+            }
             if sense == Sense::Other || (mention.short && sense != Sense::Municipality) {
                 continue;
             }
@@ -306,22 +353,50 @@ impl Tally {
         if field.field == Field::Text && lead && self.first_place.is_none() {
             self.first_place = Some(mention.tokens.0);
         }
-        let tokens = &field.analysis.tokens;
-        let (start, end) = (tokens[mention.tokens.0].span.start, tokens[mention.tokens.1].span.end);
-        let (score, evidence) = self.places.entry(mention.place).or_default();
+        let (score, kept) = self.places.entry(mention.place).or_default();
         if weight > PASSING {
             *score += weight;
         }
-        if evidence.len() < super::EVIDENCE_MAX {
-            evidence.push(Evidence {
-                rule: format!("{}: {}", places[mention.place].id, places[mention.place].name),
-                text: field.written[start..end].to_owned(),
-                field: field.field,
-                start,
-                end,
+        if kept.len() < super::EVIDENCE_MAX {
+            let place = &places[mention.place];
+            kept.push(evidence(field, mention.tokens, format!("{}: {}", place.id, place.name)));
+        }
+    }
+
+    /// A municipality that is not served: kept where it is plainly one, for whoever asks why the
+    /// item has no place. Names that are words too (`Fondi`, `Massa`) need more than a capital.
+    fn count_elsewhere(
+        &mut self,
+        municipality: &Municipality,
+        lead_words: usize,
+        field: &PlaceField<'_>,
+        mention: &Mention,
+        sense: Sense,
+    ) {
+        let lead = matches!(field.field, Field::Title) || mention.tokens.0 < lead_words;
+        let plain = match sense {
+            Sense::Municipality => true,
+            Sense::Located => !field.analysis.tokens[mention.tokens.0].starts_sentence,
+            Sense::Named | Sense::Other => false,
+        };
+        let known = self.elsewhere.iter().any(|known| known.istat == municipality.istat);
+        if lead && plain && !known && self.elsewhere.len() < ELSEWHERE_MAX {
+            let Municipality { istat, name, province, .. } = *municipality;
+            self.elsewhere.push(Elsewhere {
+                name: name.to_owned(),
+                province: province.to_owned(),
+                istat: istat.to_owned(),
+                evidence: evidence(field, mention.tokens, format!("elsewhere: {name}")),
             });
         }
     }
+}
+
+/// The words from one token to another.
+fn evidence(field: &PlaceField<'_>, (first, last): (usize, usize), rule: String) -> Evidence {
+    let tokens = &field.analysis.tokens;
+    let (start, end) = (tokens[first].span.start, tokens[last].span.end);
+    Evidence { rule, text: field.written[start..end].to_owned(), field: field.field, start, end }
 }
 
 /// Whether two names stand side by side in an enumeration.

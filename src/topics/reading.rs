@@ -30,11 +30,20 @@ impl Rules {
         let mut hide_all = std::mem::take(&mut raw.skipped);
         for (rule, at) in self.joined(std::mem::take(&mut raw.rules)) {
             match self.rules[rule].speaks {
-                Speaks::For { topic, weight } => {
+                Speaks::For { topic, weight, title: titled } => {
+                    let weight = if title { titled } else { weight };
                     speak.entry(topic).or_default().push(Candidate { at, rule, weight });
                 }
                 Speaks::Hides { topic } => hide.entry(topic).or_default().push(at),
                 Speaks::HidesFromAll => hide_all.push(at),
+            }
+        }
+        for (aside, at) in raw.asides {
+            let said = |topic: &usize| {
+                speak.get(topic).is_some_and(|said| said.iter().any(|c| c.at.end <= at.first))
+            };
+            if title && self.asides[aside].iter().any(said) {
+                hide_all.push(Part { first: at.first, end: usize::MAX });
             }
         }
         let everywhere = Cover::new(hide_all);
@@ -110,6 +119,7 @@ struct Raw {
     not_place: BTreeMap<usize, Vec<Part>>,
     areas: Vec<Part>,
     not_areas: Vec<Part>,
+    asides: Vec<(usize, Part)>,
 }
 
 impl Raw {
@@ -118,6 +128,13 @@ impl Raw {
             User::Rule { rule, part: number } => self.rules.push((rule, number, part)),
             User::SkipFrom(number) => self.skips[number].from.push(part),
             User::SkipTo(number) => self.skips[number].to.push(part),
+            User::Street => {
+                let name = analysis.words.get(part.end).map(|&(_, token)| &analysis.tokens[token]);
+                if name.is_some_and(|token| token.capital && !token.starts_sentence) {
+                    self.skipped.push(Part { first: part.end, end: part.end + 1 });
+                }
+            }
+            User::Aside(number) => self.asides.push((number, part)),
             User::Place { place, short } => {
                 let tokens = (analysis.words[part.first].1, analysis.words[part.end - 1].1);
                 self.mentions.push((part, Mention { place, short, tokens }));
@@ -147,10 +164,10 @@ impl Raw {
             .map(|(place, parts)| (place, Cover::new(parts)))
             .collect();
         let not_areas = Cover::new(std::mem::take(&mut self.not_areas));
-        let mut areas: Vec<usize> = std::mem::take(&mut self.areas)
+        let mut areas: Vec<(usize, usize)> = std::mem::take(&mut self.areas)
             .into_iter()
             .filter(|&part| !not_areas.hides(part))
-            .map(|part| analysis.words[part.first].1)
+            .map(|part| (analysis.words[part.first].1, analysis.words[part.end - 1].1))
             .collect();
         areas.sort_unstable();
         FieldPlaces { mentions: longest(std::mem::take(&mut self.mentions), &hidden), areas }

@@ -8,7 +8,7 @@ use super::file::{CodeKind, Localized, RulesError, WeightsFile};
 use super::phrases::Index;
 use super::places::{Context, Place, PlaceField, decide};
 use super::reading::{Candidate, Found};
-use super::{Classification, Evidence, Field, ItemText, TopicMatch, codes, deadline};
+use super::{Classification, Evidence, Field, ItemText, TopicMatch, amounts, codes, deadline};
 use crate::model::{Language, TopicId};
 
 /// The most pieces of evidence that a match keeps; the score counts all.
@@ -30,8 +30,12 @@ pub struct Rules {
     pub(crate) topics: Vec<Topic>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) skips: usize,
+    /// By the number of an aside, the topics that a title says before it.
+    pub(crate) asides: Vec<BTreeSet<usize>>,
     /// By the canonical form of a category, the rules it satisfies.
     pub(crate) categories: HashMap<String, Vec<usize>>,
+    /// The same for categories of which only the beginning is given.
+    pub(crate) category_beginnings: Vec<(String, usize)>,
     pub(crate) index: Index,
     /// For each pattern of the index, what it is part of.
     pub(crate) users: Vec<Vec<User>>,
@@ -81,7 +85,7 @@ impl Localized {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Speaks {
     /// That the item is about a topic.
-    For { topic: usize, weight: f64 },
+    For { topic: usize, weight: f64, title: f64 },
     /// That the words inside it say nothing about a topic.
     Hides { topic: usize },
     /// That the words inside it say nothing about any topic.
@@ -135,6 +139,12 @@ impl Rules {
 
     /// Decides what an item is about and where it matters.
     pub fn classify(&self, item: &ItemText) -> Classification {
+        self.weigh(item).0
+    }
+
+    /// The decision, and beside it the topics that something speaks for and that the item does not
+    /// have.
+    pub(crate) fn weigh(&self, item: &ItemText) -> (Classification, Vec<TopicMatch>) {
         let fields: Vec<(Field, &str)> = [(Field::Title, item.title), (Field::Text, item.text)]
             .into_iter()
             .chain(item.categories.iter().map(|text| (Field::Category, text.as_str())))
@@ -144,15 +154,18 @@ impl Rules {
             fields.iter().map(|(_, written)| Analysis::new(written)).collect();
         let mut scores = Scores::default();
         let mut places = Vec::new();
+        let mut titled = false;
         for (&(field, written), analysis) in fields.iter().zip(&analyses) {
             let found = self.read(analysis, field == Field::Title);
-            if field == Field::Category {
-                self.count_category(written, &mut scores);
-            } else {
-                self.count(field, written, analysis, &found, &mut scores);
+            match field {
+                Field::Category => self.count_category(written, &mut scores),
+                _ => self.count((field, titled), written, analysis, &found, &mut scores),
             }
+            // The title is the first field.
+            titled = titled || self.says_something(&scores);
             places.push(PlaceField { field, written, analysis, found: found.places });
         }
+        let places = decide(&self.places, &self.context, self.weights.lead_words, &places);
         let (codes, spoken) = codes::find(&fields, &analyses);
         for (topic, entry) in self.topics.iter().enumerate() {
             for (kind, evidence) in &spoken {
@@ -163,17 +176,23 @@ impl Rules {
                 }
             }
         }
-        Classification {
-            topics: self.decide(scores),
-            places: decide(&self.places, &self.context, self.weights.lead_words, &places),
+        let (topics, short) = self.decide(scores);
+        let mut found = Classification {
+            topics,
+            places: places.places,
+            area: places.area,
+            elsewhere: places.elsewhere,
             codes,
-            deadline: deadline::find(&fields, &analyses),
-        }
+            amounts: amounts::find(&fields, &analyses),
+            ..Classification::default()
+        };
+        deadline::find(&fields, &analyses).put_into(&mut found);
+        (found, short)
     }
 
     fn count(
         &self,
-        field: Field,
+        (field, titled): (Field, bool),
         written: &str,
         analysis: &Analysis,
         found: &Found,
@@ -182,7 +201,7 @@ impl Rules {
         for &(topic, Candidate { at, rule, weight }) in &found.rules {
             let first = analysis.words[at.first].1;
             let last = analysis.words[at.end - 1].1;
-            let weight = weight * self.factor(field, first);
+            let weight = weight * self.factor(field, titled, first);
             let (start, end) = (analysis.tokens[first].span.start, analysis.tokens[last].span.end);
             let text = written[start..end].to_owned();
             let rule = self.rules[rule].name.clone();
@@ -191,11 +210,12 @@ impl Rules {
     }
 
     /// What a word counts where it stands: the title and the lead say what an item is about.
-    fn factor(&self, field: Field, token: usize) -> f64 {
+    fn factor(&self, field: Field, titled: bool, token: usize) -> f64 {
         let weights = &self.weights;
         match field {
             Field::Title if token < weights.title_words => weights.title,
             Field::Title => weights.lead,
+            Field::Text if token < weights.lead_words && titled => weights.lead_beside_title,
             Field::Text if token < weights.lead_words => weights.lead,
             Field::Text => weights.body,
             Field::Category => weights.category,
@@ -203,11 +223,21 @@ impl Rules {
         }
     }
 
+    /// Whether some topic has reached its threshold.
+    fn says_something(&self, scores: &Scores) -> bool {
+        scores.0.iter().any(|(&topic, rules)| {
+            let score: f64 = rules.values().map(|(weight, _)| weight).sum();
+            score + ROUNDING >= self.topics[topic].threshold
+        })
+    }
+
     fn count_category(&self, written: &str, scores: &mut Scores) {
         let key = category_key(written);
-        for &number in self.categories.get(&key).into_iter().flatten() {
+        let whole = self.categories.get(&key).into_iter().flatten().copied();
+        let begun = self.category_beginnings.iter().filter(|(begin, _)| key.starts_with(begin));
+        for number in whole.chain(begun.map(|&(_, number)| number)) {
             let rule = &self.rules[number];
-            let Speaks::For { topic, weight } = rule.speaks else { continue };
+            let Speaks::For { topic, weight, .. } = rule.speaks else { continue };
             let evidence = Evidence {
                 rule: rule.name.clone(),
                 text: written.to_owned(),
@@ -219,23 +249,31 @@ impl Rules {
         }
     }
 
-    fn decide(&self, scores: Scores) -> Vec<TopicMatch> {
+    /// The topics that reach their thresholds, and those that do not.
+    fn decide(&self, scores: Scores) -> (Vec<TopicMatch>, Vec<TopicMatch>) {
         let mut matches: BTreeMap<usize, TopicMatch> = BTreeMap::new();
+        let mut short = Vec::new();
         let mut implied: Vec<(usize, usize)> = Vec::new();
+        let plain = self.weights.strong * self.weights.title;
+        let led =
+            scores.0.values().any(|rules| rules.values().any(|(w, _)| *w + ROUNDING >= plain));
         for (topic, rules) in scores.0 {
             let score: f64 = rules.values().map(|(weight, _)| weight).sum();
             let entry = &self.topics[topic];
-            // Three weights of a third reach one.
-            if score + ROUNDING < entry.threshold {
-                continue;
-            }
             let mut evidence: Vec<(f64, Evidence)> = rules.into_values().collect();
             evidence.sort_by(|(a, x), (b, y)| {
                 b.total_cmp(a).then((x.field, x.start).cmp(&(y.field, y.start)))
             });
             evidence.truncate(EVIDENCE_MAX);
             let evidence = evidence.into_iter().map(|(_, evidence)| evidence).collect();
-            matches.insert(topic, TopicMatch { id: entry.id.clone(), score, evidence });
+            let weighed = TopicMatch { id: entry.id.clone(), score, evidence };
+            // Three weights of a third reach one.
+            let threshold = entry.threshold * if led { self.weights.beside } else { 1.0 };
+            if score + ROUNDING < threshold {
+                short.push(weighed);
+                continue;
+            }
+            matches.insert(topic, weighed);
             implied.extend(entry.implies.iter().map(|&other| (topic, other)));
         }
         for (topic, other) in implied {
@@ -245,8 +283,9 @@ impl Rules {
             }
         }
         let found: BTreeSet<usize> = matches.keys().copied().collect();
-        matches.retain(|&topic, _| self.topics[topic].unless.is_disjoint(&found));
-        matches.into_values().collect()
+        let beside = |topic: &usize| !self.topics[*topic].unless.is_disjoint(&found);
+        short.extend(matches.extract_if(.., |topic, _| beside(topic)).map(|(_, weighed)| weighed));
+        (matches.into_values().collect(), short)
     }
 }
 

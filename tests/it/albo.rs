@@ -205,6 +205,105 @@ async fn the_end_that_is_given_moves_with_the_albo_and_the_usual_one_stays() {
     assert_eq!(item.publication_end, Some(day("2022-12-31")));
 }
 
+/// The last day of publication of an act, and whether it was given.
+fn end(said: &str) -> (Option<NaiveDate>, bool) {
+    let reading = reading(&albo(&format!("<item><title>Atto</title>{said}</item>")));
+    let act = reading.items[0].act.clone().unwrap();
+    (act.publication_end, act.publication_end_given)
+}
+
+#[test]
+fn an_end_that_is_given_counts_against_a_date_of_the_item_that_is_the_polls() {
+    let said = format!(
+        "<pubDate>Fri, 25 Nov 2022 07:59:00 +0100</pubDate>{}",
+        category("pubEnd", "20/11/2022")
+    );
+    assert_eq!(end(&said), (Some(day("2022-11-20")), true));
+    let before = category("pubStart", "21/11/2022") + &category("pubEnd", "20/11/2022");
+    assert_eq!(end(&before), (Some(day("2022-12-06")), false), "an end before the start is none");
+}
+
+#[test]
+fn days_that_cannot_be_are_no_days_of_a_publication() {
+    let usual_from_today = (Some(day("2022-12-10")), false);
+    for said in [
+        "<pubDate>Thu, 01 Jan 1970 00:00:00 +0000</pubDate>".to_owned(),
+        "<pubDate>Tue, 01 Jan 2106 00:00:00 +0000</pubDate>".to_owned(),
+        category("pubStart", "01/01/2062"),
+        category("pubEnd", "31/12/2126"),
+    ] {
+        assert_eq!(end(&said), usual_from_today, "{said}");
+    }
+    let five_years = category("pubStart", "25/11/2022") + &category("pubEnd", "25/11/2027");
+    assert_eq!(end(&five_years), (Some(day("2027-11-25")), true));
+}
+
+#[test]
+fn one_act_among_news_makes_no_acts_of_the_others() {
+    let news = "<item><title>Neve</title></item><item><title>Mercato</title></item>";
+    let act = format!("<item><title>Ordinanza</title>{}</item>", category("type", "Ordinanza"));
+    for title in ["Comune", "Notizie e Albo pretorio"] {
+        let rss = format!("<rss><channel><title>{title}</title>{news}{act}</channel></rss>");
+        let acts: Vec<bool> = reading(&rss).items.iter().map(|i| i.act.is_some()).collect();
+        assert_eq!(acts, [false, false, true], "{title}");
+    }
+    let rss =
+        format!("<rss><channel><title>Comune di X - Albo Pretorio</title>{news}</channel></rss>");
+    assert!(reading(&rss).items.iter().all(|item| item.act.is_some()));
+}
+
+#[tokio::test]
+async fn what_an_albo_corrects_of_an_act_is_kept_and_makes_no_revision() {
+    let ground = Ground::new().await;
+    let source: SourceId = id("albo");
+    let mut tx = ground.store.write().await.unwrap();
+    tx.upsert_source(&source, "https://www.comune.example/albo.xml", "{}", true).await.unwrap();
+    tx.commit().await.unwrap();
+    let act = |said: &str| {
+        albo(&format!("<item><title>Atto</title><link>/albo/1</link><guid>1</guid>{said}</item>"))
+    };
+    let said = category("amount", "100") + &category("pubEnd", "31/12/2022");
+    poll(&ground.store, &source, &act(&said)).await;
+    let item = poll(&ground.store, &source, &act(&category("amount", "120"))).await;
+    let kept: banditore::ingest::Act = serde_json::from_str(&item.act_json.unwrap()).unwrap();
+    assert_eq!(kept.amount.as_deref(), Some("120"));
+    assert_eq!(item.publication_end, Some(day("2022-12-31")), "an end once given stays");
+    assert_eq!(item.revision, 1);
+}
+
+#[tokio::test]
+async fn items_known_by_another_headline_are_told_by_no_other() {
+    let ground = Ground::new().await;
+    let source: SourceId = id("albo");
+    let mut tx = ground.store.write().await.unwrap();
+    tx.upsert_source(&source, "https://www.comune.example/albo.xml", "{}", true).await.unwrap();
+    tx.commit().await.unwrap();
+    let item = |n: usize| {
+        let about = ["Bilancio", "Strade e ponti", "Nomina", "Asilo nido"][n];
+        format!(
+            "<item><title>Determine</title><link>/albo?id={n}</link>\
+             <description>{about}</description></item>"
+        )
+    };
+    let mut taken = Vec::new();
+    for number in [2, 4, 4] {
+        let mut tx = ground.store.write().await.unwrap();
+        let row = tx.source(&source).await.unwrap().unwrap();
+        let mut reading = reading(&albo(&(0..number).map(item).collect::<String>()));
+        let headline = Headline::Auto.or_found(row.headline.as_deref());
+        if let Some(found) = headline.find_and_apply(&mut reading) {
+            found.keep(&mut tx, &row, &reading, now()).await.unwrap();
+        }
+        let validators = Validators::default();
+        let came = take_in(&mut tx, &row, &reading, &validators, now(), now()).await.unwrap();
+        let titles: Vec<String> = came.new.iter().map(|new| new.text.title.clone()).collect();
+        taken.push((came.baseline, titles.join(", ")));
+        tx.commit().await.unwrap();
+    }
+    let expected = [(2, ""), (0, "Asilo nido, Nomina"), (0, "")];
+    assert_eq!(taken, expected.map(|(baseline, new)| (baseline, new.to_owned())));
+}
+
 /// Where it is at hand: a whole feed of the convention, and its own example, which is no XML.
 #[test]
 fn the_published_examples_give_their_acts() {

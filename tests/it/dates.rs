@@ -2,7 +2,7 @@
 
 use banditore::ingest::{date_of, is_date, parse_date};
 use banditore::model::Timestamp;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use chrono_tz::Europe::Rome;
 use proptest::prelude::*;
 
@@ -172,6 +172,16 @@ proptest! {
         for form in ["%d/%m/%Y", "%-d.%-m.%Y", "%Y-%m-%d", "%-d %B %Y"] {
             let read = parse_date(&day.format(form).to_string(), Rome, now()).unwrap();
             prop_assert_eq!(read.with_timezone(&Rome).date_naive(), day);
+        }
+    }
+}
+
+#[test]
+fn the_ends_of_time_have_a_day_in_every_zone() {
+    for end in [i64::MIN, i64::MAX] {
+        for zone in [Rome, chrono_tz::Pacific::Kiritimati, chrono_tz::Pacific::Pago_Pago] {
+            assert_eq!(Timestamp(end).in_zone(zone).year() > 0, end > 0);
+            let _ = parse_date("1 ottobre", zone, Timestamp(end));
         }
     }
 }

@@ -116,3 +116,72 @@ proptest! {
         let _ = find_selectors(&body, said, Rome, now);
     }
 }
+
+/// Reading that looked from each of its places to the end would not end here.
+#[test]
+fn a_mebibyte_of_any_one_piece_is_read_without_looking_at_it_again_and_again() {
+    let (rss, atom) = ("<rss version=\"2.0\"><channel>", "<feed>");
+    let bases = format!("<feed xml:base=\"/{}/\">", "a".repeat(500_000));
+    let spelt = |n: usize| -> String {
+        let letter = |(at, c): (usize, char)| match n >> at & 1 {
+            1 => c.to_ascii_uppercase(),
+            _ => c,
+        };
+        "content:encoded".chars().enumerate().map(letter).collect()
+    };
+    let spellings: String = (0..32_768).map(|n| format!("<a><{}></a>", spelt(n))).collect();
+    let entities: String = (0..120_000).map(|n| format!("&a{n};")).collect();
+    let tag = |inner: &str| format!("{rss}<item {inner} ><title>x</title></item>");
+    let shapes: Vec<(String, String, &str)> = [
+        (rss, "<a><item></a>", "</item></channel></rss>"),
+        (rss, "<a><ITEM></a><item>", "</item></channel></rss>"),
+        (rss, "<item>", "</item></channel></rss>"),
+        (rss, "<item><title>", ""),
+        (rss, "<item></item>", ""),
+        (rss, "<x><title><!-- <![CDATA[ --></x>", "</title>"),
+        (rss, "<x><title><![CDATA[ ]]></x>", "</title>"),
+        (rss, "<title></title x", ""),
+        (rss, "<title>&lt;a&lt;", "</title></channel></rss>"),
+        (rss, "<item><description>&lt;a&lt;b", "</description></item>"),
+        (rss, "<![CDATA[", ""),
+        (rss, "<!--", ""),
+        (rss, "<!doctype [", ""),
+        (rss, "<?", ""),
+        (rss, "<a", ""),
+        (rss, "<a \"", ""),
+        (rss, "&", ""),
+        (rss, "</a>", ""),
+        (rss, "</channel>", ""),
+        (rss, "<channel>", ""),
+        (rss, "<item xml:base=\"b/\"></item>", ""),
+        (atom, "<x><summary><!-- <![CDATA[ --></x>", "</summary>"),
+        (atom, "<entry><title type=\"xhtml\">", ""),
+        (atom, "<entry xml:base=\"a/\"><summary>x</summary></entry>", "</feed>"),
+        (bases.as_str(), "<entry xml:base=\"a/\"><summary>x</summary></entry>", "</feed>"),
+        ("<rdf:RDF>", "<item rdf:about=\"x\"><title>", "</rdf:RDF>"),
+        ("{\"items\":[", "{\"id\":1},", "{}]}"),
+        ("{\"items\":", "[", ""),
+        ("", "<html>", ""),
+        ("", "<!-- -->", ""),
+        ("<html><body>", "<ul><li><a href=x>12/11/2022</a>", ""),
+        ("<html><body>", "<table><tr><td>12/11/2022 <a href=x>x</a>", ""),
+        ("<html><body>", "<p>12/11/2022", ""),
+    ]
+    .map(|(head, piece, end)| (head.to_owned(), piece.repeat((1 << 20) / piece.len()), end))
+    .into_iter()
+    .chain([
+        (rss.to_owned(), spellings, "</channel></rss>"),
+        (rss.to_owned(), entities, "</channel></rss>"),
+        (tag(&format!("\" {}", " xml:base=''".repeat(80_000))), String::new(), "</channel></rss>"),
+        (tag(&" HREF=\"x".repeat(100_000)), String::new(), "</channel></rss>"),
+    ])
+    .collect();
+    let base: Url = "https://www.comune.example/a/b".parse().unwrap();
+    let (selectors, now) = (PageSelectors::default(), at("2022-11-25T08:00:00Z"));
+    for (head, body, end) in shapes {
+        let answer = [head.as_str(), &body, end].concat();
+        let read = read(answer.as_bytes(), None, &base, SourceKind::Auto, &selectors, Rome, now);
+        let items = read.map_or(0, |reading| reading.items.len());
+        assert!(items <= ITEMS_MAX);
+    }
+}

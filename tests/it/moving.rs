@@ -52,10 +52,12 @@ async fn filled() -> Ground {
         .zip(NASTY)
         .map(|(number, text)| {
             let text = quoted(text);
-            format!("(1, {number}, {text}, {text}, {text}, {text}, '[]', '[]', NULL, NULL, 1)")
+            format!("(1, {number}, {text}, {text}, {text}, {text}, {text}, '[]', '[]', 1)")
         })
         .collect();
-    ground.run(&format!("INSERT INTO revision VALUES {}", rows.join(", "))).await;
+    let columns = "item_id, revision, title, link, summary, content, full_text, image_alt_json, \
+                   categories_json, seen_at";
+    ground.run(&format!("INSERT INTO revision ({columns}) VALUES {}", rows.join(", "))).await;
     ground
 }
 

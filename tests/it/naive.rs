@@ -7,6 +7,7 @@ use banditore::audience::{Joined, Preferences};
 use banditore::editions::Verdict;
 use banditore::model::{CadenceId, ListId, PlaceId, SourceId, Timestamp, TopicId};
 use banditore::store::MessageState;
+use banditore::topics::CorrectionSubject;
 use chrono::{Datelike, Days, NaiveDate, NaiveTime, TimeZone, Weekday};
 use chrono_tz::Tz;
 
@@ -74,6 +75,8 @@ pub struct Edition {
     pub cadence: Cadence,
     pub slot: Timestamp,
     pub cut: i64,
+    /// How many corrections there were when it was opened.
+    pub corrections: usize,
     pub state: &'static str,
     pub considered: i64,
     pub empty: i64,
@@ -101,6 +104,8 @@ pub struct Naive {
     pub head: i64,
     pub entries: Vec<Entry>,
     pub withdrawn: BTreeSet<i64>,
+    /// What persons have said, in order: which item has which topic or place, or has it not.
+    pub corrections: Vec<(i64, CorrectionSubject, bool)>,
     pub approval: BTreeMap<ListId, bool>,
     pub carrying: BTreeSet<(ListId, Option<SourceId>)>,
     pub sheets: BTreeMap<Cadence, Sheet>,
@@ -117,6 +122,7 @@ impl Naive {
             head: 0,
             entries: Vec::new(),
             withdrawn: BTreeSet::new(),
+            corrections: Vec::new(),
             approval: BTreeMap::new(),
             carrying: BTreeSet::new(),
             sheets: BTreeMap::new(),
@@ -259,6 +265,7 @@ impl Naive {
             cadence: cadence.clone(),
             slot,
             cut: self.head,
+            corrections: self.corrections.len(),
             state: "planning",
             considered: 0,
             empty: 0,
@@ -329,10 +336,40 @@ impl Naive {
             .filter(|entry| {
                 let later =
                     |other: &&&Entry| other.item == entry.item && other.position > entry.position;
-                inside.iter().find(later).is_none() && self.wants(card, entry, today)
+                let known = self.corrected(entry, of.corrections);
+                inside.iter().find(later).is_none() && self.wants(card, &known, today)
             })
             .map(|entry| entry.position)
             .collect()
+    }
+
+    /// An entry as it is after the first corrections, so many of them.
+    fn corrected(&self, entry: &Entry, corrections: usize) -> Entry {
+        let mut entry = entry.clone();
+        for (item, subject, is) in self.corrections.iter().take(corrections) {
+            if *item != entry.item {
+                continue;
+            }
+            match subject {
+                CorrectionSubject::Topic(id) => {
+                    entry.topics.retain(|topic| topic != id);
+                    entry.topics.extend(is.then(|| id.clone()));
+                }
+                CorrectionSubject::Place(id) => {
+                    entry.places.retain(|place| place != id);
+                    entry.places.extend(is.then(|| id.clone()));
+                }
+            }
+        }
+        entry
+    }
+
+    /// How many corrections count for an entry that a card has not been told.
+    fn corrections_for(&self, card: &Card, entry: &Entry) -> usize {
+        let sheet = &self.sheets[&(card.list.clone(), card.wanted.cadence.clone())];
+        let planned = sheet.busy.map(|edition| &self.editions[edition]);
+        let planned = planned.filter(|of| of.state == "planning" && of.cut >= entry.position);
+        planned.map_or(self.corrections.len(), |of| of.corrections)
     }
 
     /// Whether a card wants an entry on a day.
@@ -428,7 +465,8 @@ impl Naive {
         let coming = [MessageState::Waiting, MessageState::Queued];
         let newest = self.entries.iter().rfind(|entry| entry.item == item);
         let wanted = newest.is_some_and(|entry| {
-            entry.position > card.told && self.wants(card, entry, self.next_day(card, now))
+            let known = self.corrected(entry, self.corrections_for(card, entry));
+            entry.position > card.told && self.wants(card, &known, self.next_day(card, now))
         });
         if wanted || messages.iter().any(|message| coming.contains(&message.state)) {
             return Verdict::WillBeTold;

@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::Path;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use banditore::ingest::{
-    FULL_TEXTS_PER_POLL_MAX, FetchLimits, Fetcher, PageSelectors, Reading, SourceKind, Validators,
-    full_texts, read, take_in,
+    FULL_TEXTS_PER_ITEM_MAX, FULL_TEXTS_PER_POLL_MAX, FetchLimits, Fetcher, PageSelectors, Reading,
+    SourceKind, TextsAsked, Validators, full_texts, read, take_in,
 };
 use banditore::model::{SourceId, Timestamp};
 use banditore::store::NewRevision;
@@ -30,20 +30,32 @@ const BODY: &str = "Il Comune ha pubblicato la graduatoria. Chi ha fatto domanda
 async fn site() -> (Url, Arc<Mutex<Vec<String>>>) {
     let asked: Arc<Mutex<Vec<String>>> = Arc::default();
     let log = asked.clone();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
     let page = move |Path(name): Path<String>| async move {
         log.lock().unwrap().push(name.clone());
         if name == "broken" {
-            return axum::http::StatusCode::NOT_FOUND.into_response();
+            return StatusCode::NOT_FOUND.into_response();
+        }
+        if name == "busy" {
+            return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "3600")])
+                .into_response();
+        }
+        if name == "elsewhere" {
+            let elsewhere =
+                [(header::LOCATION, format!("http://localhost:{}/n/x", address.port()))];
+            return (StatusCode::FOUND, elsewhere).into_response();
         }
         let html = format!(
             "<html><body><nav><a href=/>Menu</a></nav><main><article><h1>Titolo</h1>\
              <div class=social-share>Condividi</div><p>{BODY}</p><p><a href=g.pdf>Atto</a></p>\
              <script>x()</script></article></main><footer>Comune</footer></body></html>"
         );
-        ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response()
+        let base = format!("http://{address}/feed");
+        let head =
+            [(header::CONTENT_TYPE, "text/html".to_owned()), (header::CONTENT_LOCATION, base)];
+        (head, html).into_response()
     };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
     let router = Router::new().route("/n/{name}", get(page));
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     (format!("http://{address}/feed").parse().unwrap(), asked)
@@ -53,8 +65,9 @@ fn feed(base: &Url, teaser: &str, links: &[&str]) -> Reading {
     let items: String = links
         .iter()
         .map(|link| {
+            let name = link.split('?').next().unwrap();
             format!(
-                "<item><title>Notizia {link}</title><link>{link}</link>\
+                "<item><guid isPermaLink=\"false\">{name}</guid><title>Notizia {name}</title><link>{link}</link>\
                  <description>{teaser}</description></item>"
             )
         })
@@ -69,6 +82,8 @@ struct Desk {
     base: Url,
     source: SourceId,
     fetcher: Fetcher,
+    /// Until when the host asked to be left alone, at the last poll.
+    retry_at: Mutex<Option<Timestamp>>,
 }
 
 impl Desk {
@@ -78,8 +93,9 @@ impl Desk {
         let mut tx = ground.store.write().await.unwrap();
         tx.upsert_source(&source, base.as_str(), "{}", true).await.unwrap();
         tx.commit().await.unwrap();
-        let fetcher = Fetcher::new("Banditore/test", FetchLimits::default()).unwrap();
-        Self { ground, base: base.clone(), source, fetcher }
+        let limits = FetchLimits { host_spacing_ms: 1, ..FetchLimits::default() };
+        let fetcher = Fetcher::new("Banditore/test", limits).unwrap();
+        Self { ground, base: base.clone(), source, fetcher, retry_at: Mutex::default() }
     }
 
     /// A poll with such an answer; gives what could not be read.
@@ -93,7 +109,8 @@ impl Desk {
         let row = store.read().await.unwrap().source(&self.source).await.unwrap().unwrap();
         let mut reading = feed(&self.base, teaser, links);
         let failed = full_texts(&self.fetcher, store, &row, &mut reading, &self.base, true, now());
-        let failed = failed.await.unwrap();
+        let TextsAsked { warnings: failed, retry_at } = failed.await.unwrap();
+        *self.retry_at.lock().unwrap() = retry_at;
         let mut tx = store.write().await.unwrap();
         let validators = Validators::default();
         take_in(&mut tx, &row, &reading, &validators, now(), now().plus(900)).await.unwrap();
@@ -167,7 +184,8 @@ async fn other_hosts_and_files_are_not_asked_and_few_pages_in_one_poll() {
     let names: Vec<String> = (0..FULL_TEXTS_PER_POLL_MAX + 2).map(|n| format!("/n/{n}")).collect();
     let mut links = vec![elsewhere.as_str(), "/n/atto.PDF", "/n/atto.pdf.p7m"];
     links.extend(names.iter().map(String::as_str));
-    desk.poll(&links).await;
+    let said = desk.poll(&links).await;
+    assert_eq!(said, ["2 more item(s) keep their teasers"]);
     let expected: Vec<String> = (0..FULL_TEXTS_PER_POLL_MAX).map(|n| n.to_string()).collect();
     assert_eq!(*asked.lock().unwrap(), expected);
 }
@@ -184,4 +202,59 @@ async fn a_page_that_fails_leaves_the_teaser_and_says_so() {
     assert_eq!((teaser.as_str(), full), ("Graduatoria…", None));
     desk.poll(&["/n/broken"]).await;
     assert_eq!(*asked.lock().unwrap(), ["broken"]);
+}
+
+#[tokio::test]
+async fn a_page_whose_address_is_another_at_each_poll_is_asked_once() {
+    let (base, asked) = site().await;
+    let desk = Desk::new(&base).await;
+    desk.poll(&["/n/old"]).await;
+    for turn in 0..4 {
+        desk.poll(&[&format!("/n/new?k={turn}"), "/n/old"]).await;
+    }
+    assert_eq!(*asked.lock().unwrap(), ["new"]);
+}
+
+#[tokio::test]
+async fn a_teaser_that_is_never_the_same_does_not_have_its_page_asked_without_end() {
+    let (base, asked) = site().await;
+    let desk = Desk::new(&base).await;
+    desk.poll(&["/n/old"]).await;
+    for turn in 0..3 * FULL_TEXTS_PER_ITEM_MAX {
+        let teaser = ["Aperto oggi…", "Chiuso oggi…"][usize::from(turn % 2 == 1)];
+        desk.poll_saying(teaser, &["/n/new"]).await;
+    }
+    let asked = asked.lock().unwrap().len();
+    assert_eq!(i64::try_from(asked).unwrap(), FULL_TEXTS_PER_ITEM_MAX);
+}
+
+#[tokio::test]
+async fn a_changed_teaser_whose_page_is_not_read_keeps_the_text_of_the_page() {
+    let (base, asked) = site().await;
+    let desk = Desk::new(&base).await;
+    desk.poll(&["/n/old"]).await;
+    desk.poll(&["/n/new"]).await;
+    let many: Vec<String> = (0..FULL_TEXTS_PER_POLL_MAX).map(|n| format!("/n/{n}")).collect();
+    let mut links: Vec<&str> = many.iter().map(String::as_str).collect();
+    links.push("/n/new");
+    desk.poll_saying("Graduatoria definitiva…", &links).await;
+    let (revision, _, full) = desk.text("/n/new").await;
+    assert_eq!(revision, 2);
+    assert_eq!(full.unwrap(), format!("Graduatoria definitiva…\n{BODY}\nAtto"));
+    let asked = asked.lock().unwrap();
+    assert_eq!(asked.iter().filter(|name| *name == "new").count(), 1);
+}
+
+#[tokio::test]
+async fn a_host_that_asks_for_time_is_asked_nothing_more_and_one_that_leads_elsewhere_not_read() {
+    let (base, asked) = site().await;
+    let desk = Desk::new(&base).await;
+    desk.poll(&["/n/old"]).await;
+    desk.poll(&["/n/elsewhere"]).await;
+    assert_eq!(desk.text("/n/elsewhere").await.2, None, "whatever its Content-Location says");
+    asked.lock().unwrap().clear();
+    let said = desk.poll(&["/n/busy", "/n/one", "/n/two"]).await;
+    assert_eq!(*asked.lock().unwrap(), ["busy"]);
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert_eq!(*desk.retry_at.lock().unwrap(), Some(now().plus(3600)));
 }

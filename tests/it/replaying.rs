@@ -32,7 +32,7 @@ fn a_replay_counts_what_each_poll_would_have_told() {
     let folder = place.path().join("answers");
     std::fs::create_dir(&folder).unwrap();
     let old = [("a", "Orari"), ("b", "Mensa")];
-    let corrected = [("a", "Orari invernali"), ("b", "Mensa"), ("c", "Strada chiusa")];
+    let corrected = [("a", "Rettifica: orari invernali"), ("b", "Mensa"), ("c", "Strada chiusa")];
     let answers = [
         ("20250101T000000Z-1.xml", feed(&[])),
         ("20250102T000000Z-2.xml", feed(&old)),
@@ -46,9 +46,9 @@ fn a_replay_counts_what_each_poll_would_have_told() {
         std::fs::write(folder.join(name), text).unwrap();
     }
     let replayed = replay(&folder);
-    let counts = ["polls", "items", "baseline", "told", "revisions", "held"];
+    let counts = ["polls", "items", "baseline", "told", "revisions", "corrections", "held"];
     let counts: Vec<Value> = counts.iter().map(|field| replayed[field].clone()).collect();
-    assert_eq!(json!(counts), json!([7, 3, 2, 1, 1, 0]));
+    assert_eq!(json!(counts), json!([7, 3, 2, 1, 1, 1, 0]));
     assert_eq!(replayed["errors"].as_array().unwrap().len(), 1, "{replayed}");
     let left: Vec<_> = std::fs::read_dir(place.path()).unwrap().collect();
     assert_eq!(left.len(), 1, "a replay leaves nothing behind");

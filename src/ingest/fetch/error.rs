@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::store::Trouble;
+
 /// Why a fetch failed. No message has the credentials an address may carry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
@@ -126,6 +128,23 @@ impl FetchError {
             RetryAfter::Seconds(seconds) => {
                 let seconds = i64::try_from(*seconds).ok()?;
                 now.checked_add_signed(chrono::TimeDelta::try_seconds(seconds)?)
+            }
+        }
+    }
+
+    /// What it is, for whoever does not know the program.
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            Self::Timeout { .. } | Self::Network { .. } => Trouble::Unreachable,
+            Self::Status { code: 404 | 410, .. }
+            | Self::TooManyRedirects { .. }
+            | Self::BadRedirect { .. }
+            | Self::File { .. } => Trouble::Missing,
+            Self::Status { code: 401 | 403, .. } => Trouble::Refused,
+            Self::Status { .. } => Trouble::Server,
+            Self::TooLarge { .. } => Trouble::Unreadable,
+            Self::UnsupportedScheme { .. } | Self::RefusedAddress { .. } | Self::Client(_) => {
+                Trouble::Settings
             }
         }
     }

@@ -17,7 +17,7 @@ use cells::Digest;
 use target::{Table, Target};
 
 /// Every table, those that are referred to before those that refer to them.
-pub const TABLES: [&str; 34] = [
+pub const TABLES: [&str; 36] = [
     "installation",
     "source",
     "item",
@@ -26,6 +26,7 @@ pub const TABLES: [&str; 34] = [
     "source_answer",
     "hold",
     "item_match",
+    "item_correction",
     "stream_head",
     "entry",
     "list",
@@ -50,6 +51,7 @@ pub const TABLES: [&str; 34] = [
     "notice",
     "message",
     "attempt",
+    "office_event",
     "worker",
     "trace",
 ];

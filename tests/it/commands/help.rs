@@ -3,7 +3,7 @@
 use crate::program::Office;
 
 /// Every command but `demo`, as it is typed.
-const COMMANDS: [&str; 49] = [
+const COMMANDS: [&str; 54] = [
     "",
     "init",
     "check",
@@ -23,6 +23,11 @@ const COMMANDS: [&str; 49] = [
     "topics list",
     "topics explain",
     "topics eval",
+    "topics diff",
+    "topics check",
+    "topics correct",
+    "topics corrections",
+    "topics suggest",
     "subscribers",
     "subscribers import",
     "subscribers export",

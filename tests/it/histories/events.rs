@@ -41,6 +41,18 @@ pub enum Event {
     Withdraw {
         item: usize,
     },
+    /// A named person says that an item has a topic, or has not.
+    CorrectTopic {
+        item: usize,
+        topic: usize,
+        is: bool,
+    },
+    /// The same of a place.
+    CorrectPlace {
+        item: usize,
+        place: usize,
+        is: bool,
+    },
     Carry {
         list: usize,
         source: Option<usize>,
@@ -240,7 +252,7 @@ impl Chance {
     fn rare(&mut self, person: usize, list: usize) -> Event {
         let random = &mut self.random;
         let source = (!random.one_in(4)).then(|| random.below(SOURCES.len()));
-        match random.below(9) {
+        match random.below(13) {
             0 => Event::Leave { person, list },
             1 => Event::Suppress { person },
             2 => Event::Unsuppress { person },
@@ -248,6 +260,14 @@ impl Chance {
             4 | 5 => Event::Withdraw { item: random.below(8) },
             6 => Event::Carry { list, source },
             7 => Event::CarryNoMore { list, source },
+            9 | 10 => {
+                let (item, topic) = (random.below(8), random.below(TOPICS.len()));
+                Event::CorrectTopic { item, topic, is: random.one_in(2) }
+            }
+            11 | 12 => {
+                let (item, place) = (random.below(8), random.below(PLACES.len()));
+                Event::CorrectPlace { item, place, is: random.one_in(2) }
+            }
             _ => Event::Reschedule { list, hour: *random.pick(&[7, 12, 18]) },
         }
     }

@@ -4,6 +4,7 @@
 mod floods;
 mod histories;
 mod revisions;
+mod twins;
 mod upgrading;
 mod worth_telling;
 
@@ -54,7 +55,7 @@ impl Site {
         let source = tx.lock_source(&self.source).await.unwrap().unwrap();
         let none = Validators::default();
         let taken = take_in(&mut tx, &source, &reading, &none, now, now).await.unwrap();
-        telling::tell(&mut tx, rules(), zone(), &self.source, &taken, now).await.unwrap();
+        telling::tell(&mut tx, rules(), zone(), &source, &taken, now).await.unwrap();
         tx.commit().await.unwrap();
         taken
     }

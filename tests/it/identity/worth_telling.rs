@@ -4,6 +4,7 @@ use banditore::ingest::is_worth_telling;
 use banditore::store::NewRevision;
 use chrono::NaiveDate;
 
+use super::{Site, item, three};
 use crate::support::revision;
 
 fn text(title: &str, summary: &str) -> NewRevision {
@@ -53,4 +54,37 @@ fn a_deadline_that_moved_is_worth_telling_again_while_it_can_be_met() {
     assert!(!worth(day("2026-11-20"), day("2026-11-24")), "it has passed");
     assert!(!worth(None, day("2026-12-15")), "it was not said before");
     assert!(!worth(day("2026-12-15"), None));
+}
+
+/// Whether a change of a call's teaser and of the text of its page is told as a correction. The
+/// first teaser is one of the first answer, of which no page is asked.
+async fn told_again(before: (&str, Option<&str>), after: (&str, Option<&str>)) -> bool {
+    let mut site = Site::new().await;
+    let mut items = three();
+    let call = |(teaser, page): (&str, Option<&str>)| {
+        let mut call = item("9", "bandi/alloggi.html", "Bando per gli alloggi");
+        call.summary = teaser.to_owned();
+        call.full_text = page.map(|page| format!("{teaser}\n{page}"));
+        call
+    };
+    items.insert(0, call(before));
+    site.poll(&items).await;
+    items[0] = call(after);
+    let revised = site.poll(&items).await.revised;
+    assert_eq!(revised.len(), 1);
+    let mut tx = site.ground.store.read().await.unwrap();
+    !tx.entries_of_item(revised[0].item.id).await.unwrap().is_empty()
+}
+
+#[tokio::test]
+async fn deadlines_are_compared_in_texts_of_the_same_kind() {
+    let old = "Le domande vanno presentate entro il 30/12/2026.";
+    let more = "Le domande vanno presentate entro il 30/12/2026. Modulo allegato";
+    let new = "Le domande vanno presentate entro il 15/12/2026.";
+    let other = "Le offerte vanno presentate entro il 31/12/2026.";
+    assert!(!told_again((old, None), (more, Some(other))).await, "a page read the first time");
+    assert!(!told_again((more, Some(other)), (old, None)).await, "a page that was not read again");
+    assert!(told_again((old, None), (new, Some(other))).await, "the teaser says it");
+    assert!(told_again((old, Some(old)), (new, None)).await, "the teaser says it");
+    assert!(told_again(("Bando", Some(old)), ("Bando.2", Some(other))).await, "the page says it");
 }

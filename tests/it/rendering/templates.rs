@@ -92,5 +92,5 @@ fn a_broken_catalogue_is_an_error_at_its_line() {
 fn only_files_that_exist_can_be_replaced() {
     let error = Sources::embedded().replace("digest.html", String::new()).unwrap_err();
     assert!(error.to_string().contains("digest.html"));
-    assert_eq!(Sources::embedded().names().count(), 6);
+    assert_eq!(Sources::embedded().names().count(), 8);
 }

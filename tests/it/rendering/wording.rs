@@ -46,6 +46,30 @@ fn dates_are_written_out() {
 }
 
 #[test]
+fn the_hour_of_a_deadline_codes_and_sums_are_shown() {
+    let templates = templates();
+    let codes = ["CIG 8726BB9C21".to_owned(), "PNRR M1C1".to_owned()];
+    let entry = EntryView {
+        title: "T",
+        places: &["Quintano"],
+        deadline: Some(day(2026, 12, 15)),
+        deadline_time: chrono::NaiveTime::from_hms_opt(12, 0, 0),
+        codes: &codes,
+        euro_cents: &[1_000_000_000, 123_450, 99, 1],
+        ..EntryView::default()
+    };
+    let line = |language| text(&templates.entry(&entry, language).unwrap());
+    let italian = line(It);
+    assert!(italian.contains("Scadenza: 15 dicembre 2026, ore 12:00"), "{italian}");
+    let meta = "Quintano · CIG 8726BB9C21, PNRR M1C1 · Importi: €\u{a0}10.000.000; €\u{a0}1.234,50; €\u{a0}0,99";
+    assert!(italian.replace('\n', " ").contains(meta), "{italian}");
+    let english = line(En);
+    assert!(english.contains("Deadline: 15 December 2026, 12:00"), "{english}");
+    let english = english.replace('\n', " ");
+    assert!(english.contains("Sums: €\u{a0}10,000,000; €\u{a0}1,234.50; €\u{a0}0.99"), "{english}");
+}
+
+#[test]
 fn a_reason_names_what_is_followed() {
     let templates = templates();
     let reason = |view: &ReasonView<'_>, language| text(&templates.reason(view, language).unwrap());

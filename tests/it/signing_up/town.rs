@@ -75,15 +75,20 @@ impl Town {
 
     /// One whose answers are given at their time, as a daemon's are.
     pub async fn paced(pace: Duration) -> Self {
-        Self::made(LISTS, pace).await
+        Self::made("", LISTS, pace).await
     }
 
     /// One with other sources and lists.
     pub async fn with(lists: &str) -> Self {
-        Self::made(lists, Duration::ZERO).await
+        Self::made("", lists, Duration::ZERO).await
     }
 
-    async fn made(lists: &str, pace: Duration) -> Self {
+    /// One with more keys of `[site]`.
+    pub async fn with_site(site: &str, lists: &str) -> Self {
+        Self::made(site, lists, Duration::ZERO).await
+    }
+
+    async fn made(site: &str, lists: &str, pace: Duration) -> Self {
         // The client asks for one even where nothing is encrypted; another test may be first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mailbox = Arc::new(Mailbox::keeping(100_000));
@@ -96,7 +101,7 @@ impl Town {
         let file = folder.path().join("banditore.toml");
         let text = format!(
             "[site]\nname = \"Comune di Prova\"\npublic_url = \"https://news.example.it\"\n\
-             secret = \"una frase segreta di prova, lunga quanto serve\"\n\
+             secret = \"una frase segreta di prova, lunga quanto serve\"\n{site}\n\
              [smtp]\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\nconnections = 2\n\
              [delivery]\ndurability = \"process\"\n[database]\nurl = \"{}\"\n{lists}",
             database.url()

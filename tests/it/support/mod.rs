@@ -49,6 +49,7 @@ pub fn site() -> &'static Site {
         name: "Comuni del Cremasco".to_owned(),
         public_url: "https://notizie.example.org".to_owned(),
         contact: None,
+        admins: Vec::new(),
         locale: Language::It,
         timezone: ZONE,
         secret: secret(),

@@ -36,6 +36,7 @@ const TRACED: &[&str] = &[
     "DROP_BY_NAME",
     "MARK_ARCHIVED",
     "END_HOLD",
+    "CORRECT_ITEM",
 ];
 
 /// Statements of the work that goes on by itself, and parts of what another one traces.
@@ -59,6 +60,7 @@ const UNTRACED: &[(&str, &[&str])] = &[
             "CANCEL_WAITING",
         ],
     ),
+    ("part of telling the office, traced there", &["FORGET_OFFICE_EVENT"]),
     (
         "part of approving or refusing, traced there",
         &["RELEASE_WAITING", "DROP_WAITING", "PIN_REFUSED", "CANCEL_REFUSED", "END_WAITING"],
@@ -91,6 +93,7 @@ const UNTRACED: &[(&str, &[&str])] = &[
             "KEEP_ANSWER",
             "INSERT_HOLD",
             "HOLD_ENTRY",
+            "INSERT_OFFICE_EVENT",
         ],
     ),
     (

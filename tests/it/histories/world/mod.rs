@@ -7,7 +7,7 @@ use banditore::delivery::audit;
 use banditore::editions::{self, Planner, Planning, Step};
 use banditore::model::{CadenceId, Language, ListId, SourceId, Timestamp};
 use banditore::store::{EntryReason, MessageState, StoredSubscription};
-use banditore::topics::{Classification, PlaceMatch, TopicMatch, phrase_key};
+use banditore::topics::{Classification, CorrectionSubject, PlaceMatch, TopicMatch, phrase_key};
 use chrono::{Days, NaiveDate, Weekday};
 
 use super::events::{CADENCES, Event, History, LISTS, PLACES, SOURCES, TOPICS, WORDS, Wish};
@@ -166,6 +166,12 @@ impl<'a> World<'a> {
         match event {
             Event::Publish { .. } => self.publish(event).await,
             Event::Withdraw { item } => self.withdraw(*item).await,
+            Event::CorrectTopic { item, topic, is } => {
+                self.correct(*item, CorrectionSubject::Topic(id(TOPICS[*topic])), *is).await
+            }
+            Event::CorrectPlace { item, place, is } => {
+                self.correct(*item, CorrectionSubject::Place(id(PLACES[*place])), *is).await
+            }
             Event::Carry { list, source } => self.carry(*list, *source, true).await,
             Event::CarryNoMore { list, source } => self.carry(*list, *source, false).await,
             Event::Reschedule { list, hour } => self.reschedule(*list, *hour).await,
@@ -279,6 +285,17 @@ impl<'a> World<'a> {
         let sql = format!("UPDATE item SET withdrawn_at = {} WHERE id = {item}", self.now.0);
         self.ground.run(&sql).await;
         self.naive.withdrawn.insert(item);
+        Ok(())
+    }
+
+    async fn correct(&mut self, nth: usize, subject: CorrectionSubject, is: bool) -> Differs {
+        let Some(index) = nth.checked_rem(self.items.len()) else { return Ok(()) };
+        let item = self.items[index].0;
+        let mut tx = self.ground.store.write().await.map_err(said)?;
+        let kept = editions::correct(&mut tx, item, &subject, is, "Maria", self.now).await;
+        kept.map_err(said)?;
+        tx.commit().await.map_err(said)?;
+        self.naive.corrections.push((item, subject, is));
         Ok(())
     }
 

@@ -195,7 +195,7 @@ async fn items(store: &Store) {
     tx.revise_item(item, 2, "d2", &text("b"), t(23)).await.unwrap();
     (expected.revision, expected.digest) = (2, "d2".into());
     expected.link = Some("https://example.org/b".into());
-    is(tx.item_by_identity(&source(), "one").await.unwrap().unwrap(), expected.clone());
+    is(tx.item(item).await.unwrap().unwrap(), expected.clone());
     is(tx.items_by_link("https://example.org/b").await.unwrap(), vec![expected]);
     is(tx.revision(item, 1).await.unwrap().unwrap(), text("a"));
     is(tx.revision(item, 2).await.unwrap().unwrap(), text("b"));
@@ -212,8 +212,8 @@ async fn items(store: &Store) {
 
 async fn stream(store: &Store) {
     let mut tx = store.write().await.unwrap();
-    let one = tx.item_by_identity(&source(), "one").await.unwrap().unwrap().id;
-    let two = tx.item_by_identity(&source(), "two").await.unwrap().unwrap().id;
+    let one = tx.items_by_link("https://example.org/b").await.unwrap()[0].id;
+    let two = tx.items_by_link("https://example.org/c").await.unwrap()[0].id;
     assert_eq!(tx.stream_head().await.unwrap(), 0);
     assert_eq!(tx.first_placed_after(0).await.unwrap(), None);
     tx.append_entries(&[], EntryReason::New, t(30)).await.unwrap();

@@ -1,6 +1,9 @@
 //! One round of the work: poll what is due, plan what is due, deliver what is due. It joins the
 //! rooms and holds no rule of its own.
 
+mod polling;
+mod reading;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,24 +14,24 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{ConfigError, SourceSettings};
+use crate::audience::{self, AskError, Reception, office_due};
+use crate::config::ConfigError;
 use crate::delivery::smtp::{InvalidRelay, StageLimits};
 use crate::delivery::{
-    Delivered, Delivery, DeliveryError, DomainLimits, Relays, Run, Totals, Until,
+    Delivered, Delivery, DeliveryError, DomainLimits, Drafts, Relays, Run, Totals, Until,
 };
 use crate::editions::PlanError;
-use crate::ingest::{
-    Answer, CLAIM_SECONDS, FeedHints, FetchError, FetchRequest, Fetched, Fetcher, Notice,
-    PollError, ReadingKind, TakenIn, Validators, claim_due, expected, full_texts, read, release,
-    retry_at, take_answer, take_failure, take_in,
-};
+use crate::ingest::{CLAIM_SECONDS, FetchError, Fetcher, Notice, PollError, claim_due, release};
 use crate::installation::Installation;
 use crate::model::{SourceId, Timestamp};
-use crate::store::{EditionRow, PollRow, SourceRow, StoreError, Tx, host_of};
-use crate::telling;
+use crate::store::{EditionRow, SourceRow, StoreError};
+
+use polling::poll_one;
 
 /// How many sources are fetched at once.
 pub const SOURCES_AT_ONCE: usize = 8;
+pub use reading::{READING_SECONDS_MAX, READINGS_MAX};
+
 /// How often it is looked whether what others poll is in, in milliseconds.
 const OTHERS_LOOK_MS: u64 = 50;
 
@@ -92,6 +95,9 @@ pub enum RoundError {
     /// The relay's settings.
     #[error(transparent)]
     Relay(#[from] InvalidRelay),
+    /// Telling the office.
+    #[error(transparent)]
+    Office(#[from] AskError),
     /// The settings.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -217,172 +223,27 @@ enum Step {
     Polled(SourceId, Result<Box<Polled>, StoreError>),
 }
 
-async fn poll_one(
-    installation: &Installation,
-    fetcher: &Fetcher,
-    source: &SourceRow,
-) -> Result<Polled, StoreError> {
-    let mut polled = Polled {
-        source: source.id.to_string(),
-        new: 0,
-        baseline: 0,
-        revised: 0,
-        held: 0,
-        error: None,
-        warnings: Vec::new(),
-        notice: None,
-    };
-    match try_poll(installation, fetcher, source, &mut polled).await {
-        Ok(taken) => {
-            polled.new = taken.new.len();
-            polled.baseline = taken.baseline;
-            polled.revised = taken.revised.len();
-            polled.held = taken.held.len();
-        }
-        Err(PollError::Store(error)) => return Err(error),
-        Err(error) => {
-            polled.notice = failed(installation, source, &error).await?;
-            polled.error = Some(error.to_string());
-        }
-    }
-    if let Some(notice) = polled.notice {
-        let cause = polled.error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
-        tracing::warn!("source {} {}{cause}", source.id, notice.words());
-    }
-    Ok(polled)
-}
-
-/// Records a poll that failed. A server that asks for time is left alone by all sources there.
-async fn failed(
-    installation: &Installation,
-    source: &SourceRow,
-    error: &PollError,
-) -> Result<Option<Notice>, StoreError> {
-    let now = installation.clock.now();
-    let mut tx = installation.store.write().await?;
-    let Some(held) = still(&mut tx, source).await? else { return Ok(None) };
-    let notice = take_failure(&mut tx, &held, error, now).await?;
-    tx.commit().await?;
-    if let (Some(until), Some(host)) = (retry_at(error, now), host_of(source.address())) {
-        let mut tx = installation.store.write().await?;
-        tx.postpone_host(&host, until).await?;
-        tx.commit().await?;
-    }
-    Ok(notice)
-}
-
-async fn try_poll(
-    installation: &Installation,
-    fetcher: &Fetcher,
-    source: &SourceRow,
-    polled: &mut Polled,
-) -> Result<TakenIn, PollError> {
-    let settings: SourceSettings = serde_json::from_str(&source.settings_json)?;
-    let request = FetchRequest {
-        url: source.address().parse()?,
-        etag: source.etag.clone(),
-        last_modified: source.last_modified.clone(),
-        validated: source.validated_url.as_deref().and_then(|url| url.parse().ok()),
-        allow_private_network: settings.allow_private_network,
-        allow_file: source.from_file,
-    };
-    let fetched = fetcher.fetch(&request).await?;
-    let now = installation.clock.now();
-    let mut answer = Answer::of(&fetched);
-    let known = answer.is_known(source);
-    let (body, validators) = match fetched {
-        Fetched::Body { bytes, content_type, base, etag, last_modified, .. } => {
-            (Some((bytes, content_type, base)), Validators { etag, last_modified })
-        }
-        Fetched::NotModified { etag, last_modified, .. } => {
-            let etag = etag.or_else(|| source.etag.clone());
-            let last_modified = last_modified.or_else(|| source.last_modified.clone());
-            (None, Validators { etag, last_modified })
-        }
-    };
-    let Some((bytes, content_type, base)) = body.filter(|_| !known) else {
-        polled.notice = unchanged(installation, source, &answer, &validators).await?;
-        return Ok(TakenIn::default());
-    };
-    let zone = installation.config.site.timezone;
-    // Reading is work for a processor: other sources' answers shall not wait for it.
-    let (full_text, private) = (settings.full_text, settings.allow_private_network);
-    let headline = settings.headline.or_found(source.headline.as_deref());
-    let (read, found, hints, base) = tokio::task::spawn_blocking(move || {
-        let SourceSettings { kind, page, .. } = settings;
-        let mut read = read(&bytes, content_type.as_deref(), &base, kind, &page, zone, now);
-        let found = read.as_mut().ok().and_then(|reading| headline.apply(reading));
-        let is_rss = read.as_ref().is_ok_and(|reading| reading.kind == ReadingKind::Rss);
-        let hints = if is_rss { FeedHints::of(&bytes) } else { FeedHints::default() };
-        (read, found, hints, base)
-    })
-    .await?;
-    let mut reading = expected(source, read)?;
-    answer.hints = Some(hints);
-    answer.read_as = Some(reading.kind);
-    answer.site_link.clone_from(&reading.link);
-    polled.warnings.clone_from(&reading.warnings);
-    if full_text {
-        let store = &installation.store;
-        let failed = full_texts(fetcher, store, source, &mut reading, &base, private, now).await?;
-        polled.warnings.extend(failed);
-    }
-    let mut tx = installation.store.write().await?;
-    let Some(source) = still(&mut tx, source).await? else { return Ok(TakenIn::default()) };
-    if let Some(headline) = found {
-        tx.set_headline(&source.id, headline.as_str()).await?;
-    }
-    // When it is due next is said with the rest of the answer.
-    let taken = take_in(&mut tx, &source, &reading, &validators, now, now).await?;
-    polled.warnings.extend(taken.warnings.iter().cloned());
-    let changed = taken.baseline + taken.new.len() + taken.revised.len() > 0;
-    polled.notice = take_answer(&mut tx, &source, &answer, changed, now).await?;
-    telling::tell(&mut tx, &installation.rules, zone, &source.id, &taken, now).await?;
-    tx.commit().await?;
-    Ok(taken)
-}
-
-/// The source as it is now, locked until the transaction ends, so that of two polls of it the
-/// second knows what the first took in; none where it was removed or has moved since it was
-/// fetched: then the answer is another's.
-async fn still(tx: &mut Tx<'_>, fetched: &SourceRow) -> Result<Option<SourceRow>, StoreError> {
-    let source = tx.lock_source(&fetched.id).await?;
-    Ok(source.filter(|source| source.url == fetched.url && source.address() == fetched.address()))
-}
-
-/// Records an answer that says, or is, what was taken in before.
-async fn unchanged(
-    installation: &Installation,
-    source: &SourceRow,
-    answer: &Answer,
-    validators: &Validators,
-) -> Result<Option<Notice>, StoreError> {
-    let now = installation.clock.now();
-    let mut tx = installation.store.write().await?;
-    let Some(source) = still(&mut tx, source).await? else { return Ok(None) };
-    tx.record_poll(&PollRow {
-        source: &source.id,
-        now,
-        next: now,
-        etag: validators.etag.as_deref(),
-        last_modified: validators.last_modified.as_deref(),
-        title: None,
-        changed: false,
-        baseline: false,
-    })
-    .await?;
-    let notice = take_answer(&mut tx, &source, answer, false, now).await?;
-    tx.commit().await?;
-    Ok(notice)
-}
-
-/// When the next source is due.
+/// When the next source is due, or the office is to be told what happened.
 ///
 /// # Errors
 /// Where the database fails.
 pub async fn next_poll_at(installation: &Installation) -> Result<Option<Timestamp>, RoundError> {
     let now = installation.clock.now();
-    Ok(installation.store.read().await?.next_poll(now).await?)
+    let mut tx = installation.store.read().await?;
+    let (poll, office) = (tx.next_poll(now).await?, office_due(&mut tx).await?);
+    Ok(poll.into_iter().chain(office).min())
+}
+
+/// Queues mails to the admins where something happened and its time has come; gives how many.
+///
+/// # Errors
+/// Where the database fails, or a mail cannot be made.
+pub async fn tell_office(installation: &Installation) -> Result<usize, RoundError> {
+    let Installation { config, store, keys, templates, .. } = installation;
+    let site = &config.site;
+    let drafts = Drafts { site, templates };
+    let reception = Reception { store, keys, site, drafts: &drafts };
+    Ok(audience::tell_office(&reception, installation.clock.now()).await?)
 }
 
 /// Plans every edition that is due.
@@ -450,6 +311,7 @@ pub async fn once(
     progress: watch::Sender<Totals>,
 ) -> Result<RoundReport, RoundError> {
     let polled = poll(installation, None).await?;
+    tell_office(installation).await?;
     let planned = plan(installation).await;
     let mut report = RoundReport {
         polled: polled.len(),
