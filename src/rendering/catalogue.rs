@@ -7,8 +7,8 @@ use chrono::{Datelike, NaiveDate, NaiveTime};
 use serde::{Deserialize, Serialize};
 
 use super::NoticeAbout;
-use super::rehearsal::RehearsalWords;
 use super::office_words::OfficeWords;
+use super::rehearsal::RehearsalWords;
 use super::templates::TemplateError;
 
 /// A phrase in the singular and in the plural. Italian and English need no third form.
