@@ -53,6 +53,8 @@ async fn in_doubt_again_and_again_it_is_held_in_the_end_and_a_person_decides() {
     let id = house.message().await.id.to_string();
     let output = house.run(&["messages", "resend", &id, "--by", "Ufficio stampa"]).await;
     assert!(output.status.success(), "{output:?}");
+    // The command's clock went on while it ran.
+    house.step(60);
     assert_eq!(house.deliver().await.in_doubt, 1);
     assert_eq!(house.message().await.state, MessageState::Held);
     assert_eq!(contents(server).await.len(), DOUBTS_OF_DIGEST_MAX as usize + 1);
@@ -95,6 +97,8 @@ async fn in_doubt_under_hold_a_person_sends_it_again_by_name() {
     assert_eq!(nameless.status.code(), Some(2), "{nameless:?}");
     let output = house.run(&["messages", "resend", &id, "--by", "Ufficio stampa"]).await;
     assert!(output.status.success(), "{output:?}");
+    // The command's clock went on while it ran.
+    house.step(60);
     assert_eq!(house.states().await, ["queued (sent again by Ufficio stampa)"]);
     assert_eq!(house.deliver().await.accepted, 1);
     assert_eq!(house.states().await, ["accepted"]);
