@@ -12,7 +12,7 @@ use crate::audience::Keys;
 use crate::config::Config;
 use crate::delivery::smtp::{Relay, StageLimits};
 use crate::installation::{OpenError, load_rules};
-use crate::rendering::Templates;
+use crate::rendering::{Sources, Templates};
 use crate::store::{Store, StoreError};
 
 /// One thing that was looked at.
@@ -88,7 +88,7 @@ fn rules(config: &Config) -> Result<String, CliError> {
 }
 
 fn templates() -> Result<String, CliError> {
-    Templates::embedded().map_err(OpenError::from)?;
+    Templates::compile(Sources::embedded()).map_err(OpenError::from)?;
     Ok("every block renders in every language".to_owned())
 }
 
