@@ -27,11 +27,12 @@ pub mod demo;
 pub mod editions;
 pub mod ingest;
 pub mod installation;
-pub mod model;
 pub mod pause;
 pub mod rendering;
 pub mod round;
 pub mod store;
 pub mod telling;
-pub mod topics;
 pub mod web;
+
+pub use banditore_model as model;
+pub use banditore_topics as topics;

@@ -14,7 +14,7 @@ use crate::delivery::dkim::Signer;
 use crate::delivery::dns::{Asked, DnsFinding, Names, Standing, look};
 use crate::delivery::smtp::{Relay, StageLimits};
 use crate::installation::{OpenError, load_rules};
-use crate::rendering::Templates;
+use crate::rendering::{Sources, Templates};
 use crate::store::{Store, StoreError};
 
 /// One thing that was looked at.
@@ -102,7 +102,7 @@ fn rules(config: &Config) -> Result<String, CliError> {
 }
 
 fn templates() -> Result<String, CliError> {
-    Templates::embedded().map_err(OpenError::from)?;
+    Templates::compile(Sources::embedded()).map_err(OpenError::from)?;
     Ok("every block renders in every language".to_owned())
 }
 

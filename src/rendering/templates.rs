@@ -158,12 +158,12 @@ impl fmt::Debug for Templates {
 }
 
 impl Templates {
-    /// Compiles the templates in the binary.
+    /// Compiles the templates in the binary. Tests have rendered their samples: a command need not.
     ///
     /// # Errors
     /// Where a file is broken: its name, line and column.
     pub fn embedded() -> Result<Self, TemplateError> {
-        Self::compile(Sources::embedded())
+        Self::untried(Sources::embedded())
     }
 
     /// Compiles templates, and renders a sample of each block in each language.
@@ -171,6 +171,12 @@ impl Templates {
     /// # Errors
     /// Where a file is broken: its name, line and column.
     pub fn compile(sources: Sources) -> Result<Self, TemplateError> {
+        let templates = Self::untried(sources)?;
+        templates.try_samples()?;
+        Ok(templates)
+    }
+
+    fn untried(sources: Sources) -> Result<Self, TemplateError> {
         let mut html = Handlebars::new();
         html.set_strict_mode(true);
         html.register_escape_fn(escape_html);
@@ -194,9 +200,7 @@ impl Templates {
 
         let it = Catalogue::read("it.toml", sources.text("it.toml"))?;
         let en = Catalogue::read("en.toml", sources.text("en.toml"))?;
-        let templates = Self { html, text, it, en, sources };
-        templates.try_samples()?;
-        Ok(templates)
+        Ok(Self { html, text, it, en, sources })
     }
 
     pub(super) fn catalogue(&self, language: Language) -> &Catalogue {

@@ -29,7 +29,8 @@ mod suggesting;
 use chrono::{NaiveDate, NaiveTime};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{PlaceId, TopicId};
+use banditore_model as model;
+use model::{PlaceId, TopicId};
 
 pub use amounts::{AMOUNTS_MAX, Amount};
 pub use analysis::{FIELD_OCTETS_MAX, WORD_LETTERS_MAX};

@@ -10,12 +10,12 @@ mod templates;
 mod wording;
 
 use banditore::model::Language;
-use banditore::rendering::Templates;
 use banditore::rendering::mime::{Boundary, assemble, body, headers};
+use banditore::rendering::{Sources, Templates};
 use sample::{envelope, fragments, header, message, parsed, told};
 
 fn templates() -> Templates {
-    Templates::embedded().unwrap_or_else(|error| panic!("{error}"))
+    Templates::compile(Sources::embedded()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]
