@@ -97,7 +97,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn octets_of_any_kind_have_a_digest(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn any_octets_have_a_digest(body in proptest::collection::vec(any::<u8>(), 0..200)) {
             prop_assert_eq!(digest(&body), digest(&body));
             let mut feed = b"<pubDate>".to_vec();
             feed.extend(&body);

@@ -212,8 +212,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Whether the ids of such rows were given anew and some texts corrected: most of those with new
-    /// ids say what they said.
+    /// Whether the ids of such rows were given anew and some texts corrected: most of those with
+    /// new ids say what they said.
     fn are_anew(&self, pairs: &[Pair], of: impl Fn(usize) -> bool) -> bool {
         let new = || pairs.iter().filter(|pair| self.ids_are_new(**pair) && of(pair.0));
         let same = new().filter(|pair| self.has_text(**pair)).count();
