@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use super::dates;
+
 /// Parameters of sessions, forms and caches.
 const SESSION: &[&str] = &[
     "_",
@@ -119,12 +121,22 @@ pub fn id(text: &str) -> String {
 pub fn shape(link: &str) -> String {
     let (path, query) = link.split_once('?').unwrap_or((link, ""));
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let folders = folder.split('/').filter(|part| !is_of_date(part)).collect::<Vec<_>>().join("/");
+    let names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+    format!("{folders}?{}", names.collect::<Vec<_>>().join("&"))
+}
+
+/// Whether a folder is a number, a month in words, or both, as in `25-novembre-2026`.
+fn is_of_date(folder: &str) -> bool {
     let is_number = |part: &str| {
         part.bytes().any(|b| b.is_ascii_digit()) && !part.chars().any(char::is_alphabetic)
     };
-    let folders = folder.split('/').filter(|part| !is_number(part)).collect::<Vec<_>>().join("/");
-    let names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
-    format!("{folders}?{}", names.collect::<Vec<_>>().join("&"))
+    // Alone, three letters may be a word of another kind.
+    let is_word = |part: &str| part.chars().nth(3).is_some() || part != folder;
+    let mut parts = folder.split(['-', '_', '.']);
+    is_number(folder)
+        || parts
+            .all(|part| is_number(part) || (is_word(part) && dates::is_month(&part.to_lowercase())))
 }
 
 /// The last part of a canonical address's path, where it is one that names an item: no parameters
@@ -303,7 +315,18 @@ mod tests {
         assert_eq!(shape(&link("https://x.it/a.php?id=7&c=2")), "x.it?c&id");
         let day = |day: &str| shape(&link(&format!("https://x.it/n/{day}/seduta")));
         assert_eq!(day("2026/11/25"), day("2026-12-01"));
-        assert_ne!(day("avvisi-2026"), day("avvisi-2027"));
+        for (one, other) in [
+            ("2026/novembre", "2026/dicembre"),
+            ("novembre-2026", "Dicembre-2026"),
+            ("25-nov-2026", "1_dic_2026"),
+            ("2026/March", "2026/april"),
+        ] {
+            assert_eq!(day(one), day(other), "{one} and {other}");
+        }
+        for (one, other) in [("avvisi-2026", "avvisi-2027"), ("mar", "marina"), ("via-maggio", "")]
+        {
+            assert_ne!(day(one), day(other), "{one} and {other}");
+        }
         assert_eq!(slug(&link("https://x.it/a.php?id=7")), None);
         assert_eq!(slug(&link("https://x.it/notizie")), None);
     }

@@ -3,13 +3,12 @@
 
 use serde::Serialize;
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::hints::FeedHints;
 use super::schedule::Due;
 use super::sources::masked;
-use super::{FetchError, Fetched, ReadError, Reading, ReadingKind};
+use super::{FetchError, Fetched, ReadError, Reading, ReadingKind, said};
 use crate::config::SourceSettings;
 use crate::model::Timestamp;
 use crate::store::{
@@ -138,7 +137,7 @@ pub struct Answer {
     pub moved_to: Option<Url>,
     /// For how many seconds it is fresh.
     pub fresh_seconds: Option<u64>,
-    /// A digest of the body.
+    /// A digest of what the body says.
     pub digest: Option<String>,
     /// When it asks to be read.
     pub hints: Option<FeedHints>,
@@ -159,24 +158,16 @@ impl Answer {
         };
         let digest = match fetched {
             Fetched::NotModified { .. } => None,
-            Fetched::Body { bytes, .. } => Some(digest(bytes)),
+            Fetched::Body { bytes, .. } => Some(said::digest(bytes)),
         };
         let (hints, read_as, site_link) = (None, None, None);
         Self { final_url, moved_to, fresh_seconds, digest, hints, read_as, site_link }
     }
 
-    /// Whether the body is, octet for octet, the one that was taken in last.
+    /// Whether the body says, octet for octet, what the one that was taken in last did.
     pub fn is_known(&self, source: &SourceRow) -> bool {
         self.digest.is_some() && self.digest == source.body_digest
     }
-}
-
-/// A digest of a body, as this version reads it.
-fn digest(body: &[u8]) -> String {
-    let mut digest = Sha256::new();
-    digest.update(env!("CARGO_PKG_VERSION"));
-    digest.update(body);
-    data_encoding::HEXLOWER.encode(&digest.finalize()[..16])
 }
 
 /// Whether an answer can be what a source says: not a page where a feed was, and a page that always

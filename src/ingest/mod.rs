@@ -47,6 +47,7 @@ mod page;
 mod read;
 mod repair;
 mod repair_json;
+mod said;
 mod schedule;
 mod significant;
 mod sources;

@@ -163,14 +163,15 @@ pub async fn poll_due(
     let mut steps: FuturesUnordered<Pin<Box<dyn Future<Output = Step> + Send + '_>>> =
         FuturesUnordered::new();
     let mut claimed: Vec<(SourceId, Timestamp)> = Vec::new();
-    let (mut polling, mut claiming, mut look) = (0, false, true);
+    let (mut polling, mut claiming, mut look, mut more) = (0, false, true, false);
     let mut failed = None;
     loop {
         let stopped = stop.is_cancelled();
         if look && !claiming && failed.is_none() && !stopped && polling < SOURCES_AT_ONCE {
             let (store, now) = (&installation.store, installation.clock.now());
-            let claim = claim_due(store, SOURCES_AT_ONCE - polling, now);
-            steps.push(Box::pin(async move { Step::Claimed(claim.await) }));
+            let room = SOURCES_AT_ONCE - polling;
+            let claim = claim_due(store, room, more, now);
+            steps.push(Box::pin(async move { Step::Claimed(room, claim.await) }));
             (claiming, look) = (true, false);
         }
         let step = tokio::select! {
@@ -181,8 +182,9 @@ pub async fn poll_due(
         };
         match step {
             None => break,
-            Some(Step::Claimed(Ok((sources, until)))) => {
-                claiming = false;
+            Some(Step::Claimed(room, Ok((sources, until)))) => {
+                // Where as many were due as there was room for, more are.
+                (claiming, more) = (false, sources.len() == room);
                 for source in sources {
                     claimed.push((source.id.clone(), until));
                     polling += 1;
@@ -192,7 +194,7 @@ pub async fn poll_due(
                     }));
                 }
             }
-            Some(Step::Claimed(Err(error))) => {
+            Some(Step::Claimed(_, Err(error))) => {
                 (claiming, failed) = (false, failed.or(Some(error)));
             }
             Some(Step::Polled(source, polled)) => {
@@ -217,8 +219,8 @@ pub async fn poll_due(
 
 /// What is done while sources are polled.
 enum Step {
-    /// Sources were claimed, until an instant.
-    Claimed(Result<(Vec<SourceRow>, Timestamp), StoreError>),
+    /// Sources were claimed, until an instant, where there was room for so many.
+    Claimed(usize, Result<(Vec<SourceRow>, Timestamp), StoreError>),
     /// One was polled.
     Polled(SourceId, Result<Box<Polled>, StoreError>),
 }

@@ -260,7 +260,7 @@ const MONTHS: [[&str; 4]; 12] = [
 ];
 
 /// The month that a lower-case word names, in full or by three letters.
-fn month(word: &str) -> Option<u32> {
+pub(super) fn month(word: &str) -> Option<u32> {
     if word.chars().count() < 3 {
         return None;
     }

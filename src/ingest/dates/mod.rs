@@ -69,6 +69,11 @@ pub(super) fn labelled_date(text: &str, zone: Tz, now: Timestamp) -> Option<Date
     if other { None } else { found.instant(&tokens, zone, now) }
 }
 
+/// Whether a lower-case word names a month, in full or by at least three letters.
+pub(super) fn is_month(word: &str) -> bool {
+    forms::month(word).is_some()
+}
+
 /// Whether the text as a whole is a date; see [`date_of`].
 pub fn is_date(text: &str, zone: Tz, now: Timestamp) -> bool {
     date_of(text, zone, now).is_some()

@@ -27,6 +27,11 @@ impl<'a> Title<'a> {
         self.text.split(' ').count() >= NAMING_WORDS_MIN
     }
 
+    /// Whether a number is in it, as in that of an act.
+    pub(super) fn is_numbered(&self) -> bool {
+        !self.numbers.is_empty()
+    }
+
     /// Whether it can be another title, corrected: most words of the shorter are in the longer, and
     /// numbers do not differ.
     pub(super) fn is_like(&self, other: &Self) -> bool {

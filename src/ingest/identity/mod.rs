@@ -110,6 +110,7 @@ pub fn rows(items: &[(&ReadItem, &NewRevision)], pages_of_source: &[String]) -> 
     for row in &mut rows {
         row.own_page &= row.link.as_ref().is_some_and(|link| !pages_of_source.contains(link));
     }
+    let constant = constant_pages(&rows);
     let shared = shared_ids(&rows);
     let mut seen = BTreeSet::new();
     let mut different = Vec::with_capacity(rows.len());
@@ -118,8 +119,10 @@ pub fn rows(items: &[(&ReadItem, &NewRevision)], pages_of_source: &[String]) -> 
             row.keys.shared_id = row.keys.id.take();
         }
         let keys = &row.keys;
-        // Without id and page, what stands side by side with another text is another item.
-        let by_text = keys.id.is_none() && keys.link.is_none();
+        // Without an id and a page that can be its own, what stands side by side with another text
+        // is another item.
+        let page = keys.link.as_ref().filter(|link| row.own_page && !constant.contains(*link));
+        let by_text = keys.id.is_none() && page.is_none();
         let what = match &keys.id {
             Some(id) => (id.clone(), None),
             None => (keys.pair.clone(), keys.text.clone().filter(|_| by_text)),
@@ -129,6 +132,19 @@ pub fn rows(items: &[(&ReadItem, &NewRevision)], pages_of_source: &[String]) -> 
         }
     }
     different
+}
+
+/// The pages at which items of several titles stand.
+fn constant_pages(rows: &[Row]) -> BTreeSet<String> {
+    let mut first: HashMap<&str, &str> = HashMap::new();
+    let mut constant = BTreeSet::new();
+    for row in rows {
+        let Some(link) = row.keys.link.as_deref() else { continue };
+        if *first.entry(link).or_insert(&row.title) != row.title {
+            constant.insert(link.to_owned());
+        }
+    }
+    constant
 }
 
 /// The ids that stand at different items of an answer. Each row is compared with the one of its id

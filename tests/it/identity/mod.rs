@@ -1,6 +1,7 @@
 //! Polls of sites that change their ids, links, titles, dates and order, played through the real
 //! take-in: an item is told once, and a new one is not lost.
 
+mod deciding;
 mod floods;
 mod histories;
 mod revisions;

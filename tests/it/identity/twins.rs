@@ -312,3 +312,77 @@ async fn an_id_with_a_title_like_the_former_is_the_same_item_at_another_page() {
     let after = news("4711", "it/v/x", "Bando per la casa degli anziani e dei giovani", "Esito");
     assert_eq!(told(&[vec![before], vec![after]]).await, [0]);
 }
+
+#[tokio::test]
+async fn a_feed_of_one_item_with_a_new_id_on_its_page_is_told_where_its_text_is_new() {
+    let title = "Allerta meteo della Protezione civile";
+    let alert = |id: &str, text: &str| vec![news(id, "allerta-meteo", title, text)];
+    assert_eq!(told(&[alert("a1", "Vento"), alert("a2", "Neve")]).await, [1]);
+    assert_eq!(told(&[alert("a1", "Vento"), alert("a2", "Vento")]).await, [0]);
+    assert_eq!(told(&[alert("a1", ""), alert("a2", "")]).await, [0], "nothing says that it is new");
+    assert_eq!(told(&[alert("a1", "Vento"), alert("a1", "Neve")]).await, [0], "by its id");
+    let vary = ["a1", "a2", "a3", "a4"].map(|id| alert(id, if id < "a3" { "Vento" } else { id }));
+    assert_eq!(told(&vary).await, [0, 0, 0], "ids that change under one text prove nothing");
+    let polls = ["Vento", "Neve", "Gelo"].map(|text| [alert(text, text), beside()].concat());
+    assert_eq!(told(&polls).await, [1, 1], "beside others whose ids hold");
+}
+
+#[tokio::test]
+async fn all_ids_given_anew_and_some_texts_corrected_are_not_told_at_pages_that_stay() {
+    let list = |poll: usize| {
+        all(0..4, |n, name| {
+            let text = if n == 0 { NAMES[8 + poll] } else { name };
+            let title = format!("Notizia sul tema {name}");
+            news(&format!("{poll}-{n}"), &format!("a/{name}"), &title, text)
+        })
+    };
+    assert_eq!(told(&[list(0), list(1), list(2)]).await, [0, 0]);
+}
+
+#[tokio::test]
+async fn items_without_ids_that_all_link_to_one_page_are_told_apart_by_title_and_text() {
+    for page in ["avvisi", "novita/elenco"] {
+        let on = |title: &str, text: &str| news("", page, title, text);
+        let first = vec![on("Avviso", "Via Roma"), on("Avviso", "Via Po"), on("Bando", "Asilo")];
+        let one_more = [vec![on("Avviso", "Via Dante")], first.clone()].concat();
+        let corrected = [vec![on("Avviso importante", "Via Dante")], first.clone()].concat();
+        assert_eq!(told(&[first, one_more, corrected]).await, [1, 0], "{page}");
+    }
+}
+
+#[tokio::test]
+async fn an_act_that_comes_back_with_another_id_is_known_by_its_number_and_text() {
+    let polls = |title: &str, text: &str| {
+        let act = |id: &str| news(id, "albo", title, text);
+        let others = || all(0..6, |n, name| news(&format!("o{n}"), "albo", name, name));
+        [[vec![act("a")], others()].concat(), others(), [vec![act("b")], others()].concat()]
+    };
+    assert_eq!(told(&polls("Determinazione dirigenziale numero 104", "Spesa")).await, [0, 0]);
+    assert_eq!(told(&polls("Convocazione del consiglio comunale", "Seduta")).await, [0, 1]);
+}
+
+#[tokio::test]
+async fn a_text_is_corrected_among_more_items_of_one_title_than_are_compared() {
+    let act = |poll: usize, n: usize| {
+        let version = if n == 30 { poll } else { 0 };
+        let text = format!("{} numero {n}, versione {version}", NAMES[n % 20]);
+        news("", "", "Determinazione dirigenziale", &text)
+    };
+    let list = |poll, first| (first..first + 60).map(|n| act(poll, n)).collect::<Vec<_>>();
+    assert_eq!(told(&[list(0, 0), list(1, 0), list(1, 5)]).await, [0, 5]);
+}
+
+#[tokio::test]
+async fn a_bulletin_in_the_folder_of_its_month_in_words_is_told_each_month() {
+    let titles =
+        ["Bollettino dei pollini nell'aria", "Avviso della polizia locale", "Orari estivi"];
+    let month = |number: usize, folder: &str| {
+        let notice = |n: usize| {
+            let text = format!("{} {}", NAMES[number], NAMES[n]);
+            news("", &format!("2026/{folder}/avviso-{n}"), titles[n], &text)
+        };
+        vec![notice(0), notice(1), notice(2)]
+    };
+    let polls = [month(0, "settembre"), month(1, "ottobre"), month(2, "novembre")];
+    assert_eq!(told(&polls).await, [3, 3]);
+}

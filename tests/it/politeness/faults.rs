@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use async_compression::tokio::bufread::{BrotliEncoder, GzipEncoder, ZstdEncoder};
 use banditore::ingest::{
-    Dialling, FetchError, FetchLimits, FetchRequest, FetchStage, Fetched, Fetcher,
+    Dialling, FetchError, FetchLimits, FetchRequest, FetchStage, Fetched, Fetcher, ITEMS_MAX,
 };
 use tokio::io::{AsyncBufRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -355,4 +355,25 @@ async fn every_hop_is_checked_in_every_form_of_an_address() {
         assert!(matches!(error, FetchError::RefusedAddress { .. }), "{host}: {error:?}");
     }
     assert!(secret.asked().is_empty());
+}
+
+#[tokio::test]
+async fn a_feed_that_returns_fifty_thousand_items_tells_nothing_and_holds_what_is_taken_of_them() {
+    let publisher = Publisher::start(Answer::ok(feed("", &["a"]))).await;
+    let office = Office::with(&[("news", &publisher.address, "")]).await;
+    office.poll().await;
+    let names: Vec<String> = (0..50_000).map(|n| format!("n{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    publisher.answers(Answer::ok(feed("", &names)));
+    let polled = office.poll_when_due("news").await;
+    assert_eq!((polled.new, polled.held, &polled.error), (0, ITEMS_MAX, &None));
+    assert!(polled.warnings.iter().any(|warning| warning.contains("left out")), "{polled:?}");
+    let mut tx = office.installation.store.read().await.unwrap();
+    assert_eq!(tx.stream_head().await.unwrap(), 0);
+    drop(tx);
+    // The same again in another order is nothing new.
+    let reversed: Vec<&str> = names[..ITEMS_MAX].iter().rev().copied().collect();
+    publisher.answers(Answer::ok(feed("", &reversed)));
+    let polled = office.poll_when_due("news").await;
+    assert_eq!((polled.new, polled.held, polled.revised), (0, 0, 0));
 }

@@ -1,6 +1,7 @@
 //! A publisher's server on loopback that answers as it is told and remembers how it was asked, and
 //! an installation whose clock a test steps.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -47,6 +48,7 @@ impl Answer {
 /// How it was asked once.
 #[derive(Clone)]
 pub struct Asked {
+    pub path: String,
     pub headers: HeaderMap,
     pub at: Instant,
 }
@@ -62,6 +64,8 @@ impl Asked {
 pub struct Publisher {
     pub address: String,
     answer: Arc<Mutex<Answer>>,
+    /// What it answers at paths of their own.
+    at_paths: Arc<Mutex<BTreeMap<String, Answer>>>,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
@@ -73,8 +77,8 @@ impl Publisher {
     pub async fn at(host: &str, answer: Answer) -> Self {
         let listener = TcpListener::bind((host, 0)).await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let publisher =
-            Self { address, answer: Arc::new(Mutex::new(answer)), asked: Arc::default() };
+        let answer = Arc::new(Mutex::new(answer));
+        let publisher = Self { address, answer, at_paths: Arc::default(), asked: Arc::default() };
         let server = publisher.clone();
         let site = Router::new().fallback(move |request: Request| {
             let answer = server.answered(&request);
@@ -85,11 +89,12 @@ impl Publisher {
     }
 
     fn answered(&self, request: &Request) -> Response {
-        self.asked
-            .lock()
-            .unwrap()
-            .push(Asked { headers: request.headers().clone(), at: Instant::now() });
-        let Answer { status, headers, body } = self.answer.lock().unwrap().clone();
+        let path = request.uri().path().to_owned();
+        let at_path = self.at_paths.lock().unwrap().get(&path).cloned();
+        let asked = Asked { path, headers: request.headers().clone(), at: Instant::now() };
+        self.asked.lock().unwrap().push(asked);
+        let answer = at_path.unwrap_or_else(|| self.answer.lock().unwrap().clone());
+        let Answer { status, headers, body } = answer;
         let mut response = Response::builder().status(status);
         for (name, value) in headers {
             response = response.header(name, value);
@@ -100,6 +105,11 @@ impl Publisher {
     /// What it answers from now on.
     pub fn answers(&self, answer: Answer) {
         *self.answer.lock().unwrap() = answer;
+    }
+
+    /// What it answers from now on at a path.
+    pub fn answers_at(&self, path: &str, answer: Answer) {
+        self.at_paths.lock().unwrap().insert(path.to_owned(), answer);
     }
 
     /// How it was asked, in order.

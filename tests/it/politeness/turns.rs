@@ -138,6 +138,54 @@ async fn a_busy_host_is_left_alone_by_all_its_sources() {
 }
 
 #[tokio::test]
+async fn a_page_behind_a_teaser_that_asks_for_time_postpones_all_sources_of_its_host() {
+    let publisher = Publisher::start(Answer::ok(feed("", &["a"]))).await;
+    let (one, two) = (format!("{}/1", publisher.address), format!("{}/2", publisher.address));
+    let every = "every = \"30m\"";
+    let office = Office::with(&[("one", &one, every), ("two", &two, every)]).await;
+    assert_eq!(office.poll().await.len(), 2);
+    office.step(1_800);
+    let news = format!(
+        "<rss version=\"2.0\"><channel><title>Comune</title><item><title>Neve</title>\
+         <link>{}/n/neve</link></item></channel></rss>",
+        publisher.address
+    );
+    publisher.answers(Answer::ok(news));
+    publisher.answers_at("/n/neve", Answer::status(429).with("retry-after", "7200"));
+    let polled = office.poll().await;
+    assert_eq!((polled.len(), polled[0].new), (1, 1), "told as it is: {polled:?}");
+    assert!(polled[0].warnings.iter().any(|warning| warning.contains("429")), "{polled:?}");
+    assert_eq!((office.due_in("one").await, office.due_in("two").await), (7_200, 7_200));
+    assert_eq!(office.source("one").await.failures, 0, "the source itself did not fail");
+    office.step(7_199);
+    assert_eq!(office.poll().await.len(), 0);
+    office.step(1);
+    publisher.answers_at("/n/neve", Answer::ok("<html><body><p>Testo</p></body></html>"));
+    assert_eq!(office.poll().await.len(), 2);
+    let asked = publisher.asked();
+    let paths: Vec<&str> = asked.iter().map(|asked| asked.path.as_str()).collect();
+    assert_eq!(paths.iter().filter(|path| **path == "/n/neve").count(), 2, "{paths:?}");
+}
+
+#[tokio::test]
+async fn a_feed_that_dates_itself_anew_at_each_poll_is_read_once() {
+    let dated = |at: &str, items: &[&str]| {
+        Answer::ok(feed(&format!("<lastBuildDate>{at}</lastBuildDate>"), items))
+    };
+    let publisher = Publisher::start(dated("09:00", &["a"])).await;
+    let url = format!("{}/feed", publisher.address);
+    let office = Office::with(&[("news", &url, "")]).await;
+    office.poll_one("news").await;
+    let known = office.source("news").await.body_digest;
+    publisher.answers(dated("10:00", &["a"]));
+    let polled = office.poll_one("news").await;
+    assert_eq!((polled.new, polled.error), (0, None));
+    assert_eq!(office.source("news").await.body_digest, known);
+    publisher.answers(dated("11:00", &["b", "a"]));
+    assert_eq!(office.poll_one("news").await.new, 1);
+}
+
+#[tokio::test]
 async fn a_host_is_asked_once_at_a_time_with_a_pause_and_told_whom_to_write_to() {
     let publisher = Publisher::start(Answer::ok(feed("", &["a"]))).await;
     let urls: Vec<String> = (0..3).map(|n| format!("{}/{n}", publisher.address)).collect();

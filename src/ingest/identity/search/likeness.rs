@@ -20,7 +20,8 @@ pub(super) struct Marks {
 pub(super) struct Held<'a> {
     /// The numbers of its keys.
     pub(super) keys: BTreeSet<usize>,
-    pub(super) has_id: bool,
+    /// How many ids it has had.
+    pub(super) ids: usize,
     pub(super) has_link: bool,
     pub(super) has_text: bool,
     pub(super) shape: Option<String>,
@@ -60,7 +61,7 @@ impl Search<'_> {
 
     /// Whether both have ids, and other ones. Where no id holds, all may have been given anew.
     pub(super) fn ids_are_new(&self, pair: Pair) -> bool {
-        let both = self.rows[pair.0].keys.id.is_some() && self.held[pair.1].has_id;
+        let both = self.rows[pair.0].keys.id.is_some() && self.held[pair.1].ids > 0;
         both && !self.has_id(pair)
     }
 
@@ -120,7 +121,7 @@ impl<'a> Held<'a> {
         let has_any = |letter: char| item.keys.iter().any(|key| key.starts_with(letter));
         Self {
             keys,
-            has_id: has_any('i'),
+            ids: item.keys.iter().filter(|key| key.starts_with('i')).count(),
             has_link: has_any('l'),
             has_text: has_any('x'),
             shape: shape(item.link.as_deref()),

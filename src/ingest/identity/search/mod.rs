@@ -3,14 +3,15 @@
 mod likeness;
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use self::likeness::{Held, Marks};
 use super::alike::Title;
 use super::{Keys, Known, Row};
 
-/// The most known items that share a key which still proves something. It also bounds the work: no
-/// pass compares a row with more of them.
+/// The most known items that share a key which still proves something, of those that are not found
+/// yet; where there are more, of those that were there lately. It also bounds the work: no pass
+/// compares a row with more of them.
 const SHARING_MAX: usize = 50;
 /// The fewest items elsewhere, with titles that name them, that are a site that moved. Fewer are
 /// news of a kind that recurs.
@@ -29,10 +30,13 @@ pub(super) struct Search<'a> {
     held: Vec<Held<'a>>,
     /// The known items that have each key.
     sharing: Vec<Vec<usize>>,
+    /// Those of them that are not found yet.
+    free: Vec<BTreeSet<usize>>,
+    /// Those of them that were there lately, too.
+    free_lately: Vec<BTreeSet<usize>>,
     /// How many rows have each page.
     pages: HashMap<&'a str, usize>,
     found: Vec<Option<usize>>,
-    taken: Vec<bool>,
     /// Whether ids of this answer are known and stand at the items they stood at.
     ids_hold: bool,
     /// How often a row was compared with a known item.
@@ -59,16 +63,22 @@ impl<'a> Search<'a> {
         for link in rows.iter().filter_map(|row| row.keys.link.as_deref()) {
             *pages.entry(link).or_default() += 1;
         }
+        let free: Vec<BTreeSet<usize>> =
+            sharing.iter().map(|sharing| sharing.iter().copied().collect()).collect();
+        let lately = |sharing: &BTreeSet<usize>| {
+            sharing.iter().copied().filter(|index| known[*index].lately).collect()
+        };
         Self {
             rows,
             known,
+            free_lately: free.iter().map(lately).collect(),
+            free,
             marks: rows.iter().map(|row| Marks::new(&row.keys, &numbers)).collect(),
             titles: rows.iter().map(|row| Title::new(&row.title)).collect(),
             held,
             sharing,
             pages,
             found: vec![None; rows.len()],
-            taken: vec![false; known.len()],
             ids_hold: false,
             compared: Cell::new(0),
         }
@@ -95,10 +105,10 @@ impl<'a> Search<'a> {
 
     /// Those that are compared: none where too many share the key.
     fn candidates(&self, key: Option<usize>) -> impl Iterator<Item = usize> {
-        let sharing = Some(self.sharing(key)).filter(|sharing| sharing.len() <= SHARING_MAX);
-        let free = sharing.into_iter().flatten().copied();
+        let sets = key.into_iter().flat_map(|key| [&self.free[key], &self.free_lately[key]]);
+        let few = sets.into_iter().find(|free| free.len() <= SHARING_MAX);
+        let free = few.into_iter().flatten().copied();
         free.inspect(|_| self.compared.set(self.compared.get() + 1))
-            .filter(|known| !self.taken[*known])
     }
 
     fn unfound(&self) -> impl Iterator<Item = usize> {
@@ -133,7 +143,10 @@ impl<'a> Search<'a> {
     fn take(&mut self, pairs: Vec<Pair>) {
         for (row, known) in pairs {
             self.found[row] = Some(known);
-            self.taken[known] = true;
+            for key in &self.held[known].keys {
+                self.free[*key].remove(&known);
+                self.free_lately[*key].remove(&known);
+            }
         }
     }
 
@@ -175,19 +188,21 @@ impl<'a> Search<'a> {
     fn by_page_and_title(&mut self) {
         let key = |marks: &Marks| marks.link.and(marks.pair);
         let mut pairs = self.pairs(key, |_| true);
-        let on_shared = |pair: &&Pair| self.ids_are_new(**pair) && !self.is_own_page(pair.0);
-        let shared: Vec<Pair> = pairs.iter().filter(on_shared).copied().collect();
-        let same = shared.iter().filter(|pair| self.has_text(**pair)).count();
-        let differing = shared.iter().filter(|pair| self.texts_differ(**pair)).count();
-        // Where most say what they said, the ids were given anew, and some texts corrected.
-        let anew = same > 0 && same >= differing;
+        let anew_on_shared = self.are_anew(&pairs, |row| !self.is_own_page(row));
+        let anew = self.are_anew(&pairs, |row| self.is_own_page(row));
         pairs.retain(|pair| {
-            let (row, _) = *pair;
-            if !self.ids_are_new(*pair) || self.is_own_page(row) {
+            let (row, known) = *pair;
+            if !self.ids_are_new(*pair) {
                 return true;
             }
-            let says = anew || (self.is_naming(row) && !self.texts_differ(*pair));
-            !self.ids_hold && (self.has_text(*pair) || says)
+            if self.is_own_page(row) {
+                let ids_vary = self.held[known].ids > 1;
+                return anew || ids_vary || !self.texts_differ(*pair);
+            }
+            let named = self.titles[row].is_numbered() && self.is_naming(row);
+            let back = self.has_text(*pair) && named && self.is_lately(*pair);
+            let says = anew_on_shared || (self.is_naming(row) && !self.texts_differ(*pair));
+            back || (!self.ids_hold && (self.has_text(*pair) || says))
         });
         self.take(pairs);
         if !self.ids_hold {
@@ -195,6 +210,15 @@ impl<'a> Search<'a> {
             self.take(texts);
             self.take_in_order(key, |search, pair| !search.ids_are_new(pair));
         }
+    }
+
+    /// Whether the ids of such rows were given anew and some texts corrected: most of those with
+    /// new ids say what they said.
+    fn are_anew(&self, pairs: &[Pair], of: impl Fn(usize) -> bool) -> bool {
+        let new = || pairs.iter().filter(|pair| self.ids_are_new(**pair) && of(pair.0));
+        let same = new().filter(|pair| self.has_text(**pair)).count();
+        let differing = new().filter(|pair| self.texts_differ(**pair)).count();
+        same > 0 && same >= differing
     }
 
     /// Whether ids go from item to item, as numbers of places in a list do.
