@@ -25,7 +25,7 @@ mod window;
 pub use approving::{approve, refuse};
 pub use classified::{SourcePlaces, classify, corrections_of, keep_found, place_of};
 pub use compose::{ENTRIES_MAX, FULL_ENTRIES_MAX, HTML_BYTES_MAX, boundary};
-pub use correcting::correct;
+pub use correcting::{correct, correct_with_implied};
 pub use error::PlanError;
 pub use explain::{Explanation, Verdict, WhyStep, explain};
 pub use lists::{WantedList, end_list, keep_list};

@@ -366,3 +366,25 @@ fn nonsense_is_refused_with_what_to_do() {
     }
     assert!(office.run(&["topics", "corrections"]).done().out.is_empty());
 }
+
+#[test]
+fn a_topic_that_a_person_gives_brings_those_that_contain_it_and_one_that_is_taken_takes_no_other() {
+    let sink = SmtpSink::start();
+    let office = office(sink.port, "");
+    let (gara, festa) = (link(0), link(3));
+    let said = correct(&office, CORRECTED, &[&festa, "waste", "--is"]);
+    assert!(said.contains("is about waste and is about environment"), "{said}");
+    let (_, why) = explained(&office, CORRECTED, &festa, "carla@example.org");
+    assert!(why.contains("it is about environment: Maria said so"), "{why}");
+    let said = correct(&office, AFTER, &[&festa, "waste", "--is-not"]);
+    assert!(!said.contains("environment"), "{said}");
+    let (_, why) = explained(&office, AFTER, &festa, "carla@example.org");
+    assert!(why.contains("it is about environment: Maria said so"), "{why}");
+    assert!(why.contains("it is not about waste"), "{why}");
+    // A person's own word about the topic that contains it stays.
+    correct(&office, CORRECTED, &[&gara, "environment", "--is-not"]);
+    let said = correct(&office, AFTER, &[&gara, "waste", "--is"]);
+    assert!(!said.contains("environment"), "{said}");
+    let (_, why) = explained(&office, AFTER, &gara, "anna@example.org");
+    assert!(why.contains("it is not about environment: Maria said so"), "{why}");
+}
