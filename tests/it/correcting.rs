@@ -388,3 +388,23 @@ fn a_topic_that_a_person_gives_brings_those_that_contain_it_and_one_that_is_take
     let (_, why) = explained(&office, AFTER, &gara, "anna@example.org");
     assert!(why.contains("it is not about environment: Maria said so"), "{why}");
 }
+
+#[test]
+fn a_source_is_added_with_its_place_by_id_or_name_and_an_unknown_place_is_refused() {
+    let sink = SmtpSink::start();
+    let office = office(sink.port, "");
+    let add = |id, place| {
+        let url = "https://127.0.0.1:1/feed.xml";
+        office.run(&["source", "add", id, url, "--kind", "feed", "--place", place])
+    };
+    add("one", "offanengo").done();
+    add("two", " MONTE cremasco ").done();
+    let contents = office.run(&["trace", "--json"]).done().out;
+    for place in ["offanengo", "monte-cremasco"] {
+        assert!(contents.contains(&format!("\"place\":\"{place}\"")), "{contents}");
+    }
+    let refused = add("three", "Atlantide").refused(2);
+    assert!(refused.contains("there is no place \"Atlantide\""), "{refused}");
+    assert!(refused.contains("hint: write one that places.toml serves: "), "{refused}");
+    assert!(!office.run(&["source", "list"]).done().out.contains("three"));
+}
