@@ -132,7 +132,7 @@ impl Rules {
         &self.topics
     }
 
-    /// The topics that contain one, and those that contain these; none where it is none of the file.
+    /// The topics that contain one, and those that contain these; none for an unknown topic.
     pub fn implied_by(&self, topic: &TopicId) -> Vec<&TopicId> {
         let known = self.topics.iter().find(|known| known.id == *topic);
         let implied = known.into_iter().flat_map(|topic| &topic.implies);

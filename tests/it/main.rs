@@ -24,6 +24,7 @@ mod fetching;
 mod histories;
 mod identity;
 mod importing;
+mod interests;
 mod joining;
 mod kills;
 mod moving;
