@@ -30,13 +30,17 @@ pub async fn correct(context: &Context, args: &Correct) -> Result<ExitCode, CliE
     let mut tx = installation.store.write().await?;
     let item = find_item(&mut tx, &args.item).await?.id;
     let is = args.is && !args.is_not;
-    let kept = editions::correct(&mut tx, item, &subject, is, &args.by, now).await?;
+    let rules = &installation.rules;
+    let kept =
+        editions::correct_with_implied(&mut tx, rules, item, &subject, is, &args.by, now).await?;
     tx.commit().await?;
-    let says = says(&subject, is);
-    print(&match kept {
-        true => format!("item {item} {says}: editions that are opened from now on know it\n"),
-        false => format!("item {item} {says}: that was said already\n"),
-    })?;
+    if kept.is_empty() {
+        print(&format!("item {item} {}: that was said already\n", says(&subject, is)))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let all: Vec<String> = kept.iter().map(|subject| says(subject, is)).collect();
+    let all = all.join(" and ");
+    print(&format!("item {item} {all}: editions that are opened from now on know it\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,8 +8,12 @@ use super::output::{print, print_json};
 use super::{CliError, Context, args, opml, replay, source_list, testing};
 use crate::config::SourceSettings;
 use crate::ingest::{SourceKind, end_source, keep_source};
-use crate::model::SourceId;
+use crate::model::{PlaceId, SourceId};
 use crate::round;
+use crate::topics::Rules;
+
+/// How many served places a hint names.
+const PLACES_NAMED: usize = 12;
 
 /// Runs one of the commands.
 pub async fn run(context: &Context, command: args::Source) -> Result<ExitCode, CliError> {
@@ -31,12 +35,13 @@ pub async fn run(context: &Context, command: args::Source) -> Result<ExitCode, C
 
 async fn add(context: &Context, id: &SourceId, added: args::Added) -> Result<ExitCode, CliError> {
     let installation = context.open().await?;
-    let args::Added { url, kind, every, allow_private_network } = added;
+    let args::Added { url, kind, every, allow_private_network, place } = added;
     let parsed = Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     let url = parsed.ok_or_else(|| {
         let hint = "write it with https:// or http://; files stand in the configuration alone";
         CliError::usage(format!("{url} is no web address"), hint)
     })?;
+    let place = place.map(|place| served(&installation.rules, &place)).transpose()?;
     let mut tx = installation.store.write().await?;
     if tx.sources().await?.iter().any(|source| source.id == *id) {
         let hint = "name another id, or remove that one first";
@@ -46,6 +51,7 @@ async fn add(context: &Context, id: &SourceId, added: args::Added) -> Result<Exi
         kind: kind.unwrap_or_default(),
         every_seconds: every,
         allow_private_network,
+        place,
         ..SourceSettings::default()
     };
     let settings = settings_json(&settings)?;
@@ -58,6 +64,20 @@ async fn add(context: &Context, id: &SourceId, added: args::Added) -> Result<Exi
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The served place that a person means by its id or its name, in whatever letters.
+fn served(rules: &Rules, meant: &str) -> Result<PlaceId, CliError> {
+    let meant = meant.trim();
+    let same = |written: &str| written.to_lowercase() == meant.to_lowercase();
+    let known = rules.places().iter().find(|place| same(place.id.as_str()) || same(&place.name));
+    known.map(|place| place.id.clone()).ok_or_else(|| {
+        let ids: Vec<&str> =
+            rules.places().iter().take(PLACES_NAMED).map(|place| place.id.as_str()).collect();
+        let more = if rules.places().len() > PLACES_NAMED { ", …" } else { "" };
+        let hint = format!("write one that places.toml serves: {}{more}", ids.join(", "));
+        CliError::usage(format!("there is no place {meant:?}"), hint)
+    })
 }
 
 /// Settings as the database keeps them.

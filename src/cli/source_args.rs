@@ -91,6 +91,9 @@ pub struct Added {
     /// Allow an address that is not public
     #[arg(long)]
     pub allow_private_network: bool,
+    /// Where its items matter that name no place [default: the whole area]
+    #[arg(long, value_name = "ID|NAME")]
+    pub place: Option<String>,
 }
 
 fn every(text: &str) -> Result<i64, String> {

@@ -6,7 +6,42 @@ use serde_json::json;
 use super::classified::corrections_of;
 use crate::model::Timestamp;
 use crate::store::{NewCorrection, StoreError, TraceSubject, Tx};
-use crate::topics::CorrectionSubject;
+use crate::topics::{CorrectionSubject, Rules};
+
+/// Keeps what a person says of an item, and what follows from it: an item that is about a topic is
+/// about those that contain it too. What was said of one of these before stays as it was said, and
+/// an item that is not about a topic may be about those that contain it all the same. Gives what
+/// was kept, in order; nothing where the person's own word was said already.
+///
+/// Kept like this rather than reckoned when an edition is planned, it stays what was said when the
+/// rules change.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn correct_with_implied(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    item: i64,
+    subject: &CorrectionSubject,
+    is: bool,
+    by: &str,
+    now: Timestamp,
+) -> Result<Vec<CorrectionSubject>, StoreError> {
+    if !correct(tx, item, subject, is, by, now).await? {
+        return Ok(Vec::new());
+    }
+    let mut kept = vec![subject.clone()];
+    let CorrectionSubject::Topic(topic) = subject else { return Ok(kept) };
+    let implied = if is { rules.implied_by(topic) } else { Vec::new() };
+    let said = corrections_of(&tx.corrections_of_item(item, None).await?);
+    for implied in implied.into_iter().cloned().map(CorrectionSubject::Topic) {
+        if said.iter().all(|said| said.subject != implied) {
+            correct(tx, item, &implied, true, by, now).await?;
+            kept.push(implied);
+        }
+    }
+    Ok(kept)
+}
 
 /// Keeps a correction, which wins over the rules for all revisions of the item, in the editions
 /// that are opened from now on. What a person has said already is not said again; gives whether

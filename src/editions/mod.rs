@@ -13,6 +13,7 @@ mod due;
 mod error;
 mod explain;
 mod explain_entries;
+mod interests;
 mod lists;
 mod planner;
 mod rehearsing;
@@ -25,9 +26,10 @@ mod window;
 pub use approving::{approve, refuse};
 pub use classified::{SourcePlaces, classify, corrections_of, keep_found, place_of};
 pub use compose::{ENTRIES_MAX, FULL_ENTRIES_MAX, HTML_BYTES_MAX, boundary};
-pub use correcting::correct;
+pub use correcting::{correct, correct_with_implied};
 pub use error::PlanError;
 pub use explain::{Explanation, Verdict, WhyStep, explain};
+pub use interests::Interests;
 pub use lists::{WantedList, end_list, keep_list};
 pub use planner::{
     DIGEST_LIFETIME_SECONDS, IMMEDIATE_A_DAY_MAX, Planner, Planning, SUBSCRIPTIONS_A_CHUNK, Step,

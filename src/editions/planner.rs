@@ -7,7 +7,7 @@
 //! Subscriptions with a pin move it to the cut as they are decided. The last look, for
 //! subscriptions that came between, and the move of the cut are one transaction.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::config::Site;
 use crate::model::{CadenceId, ListId, Timestamp};
@@ -19,6 +19,7 @@ use crate::topics::Rules;
 
 use super::compose::Composer;
 use super::error::balanced;
+use super::interests::Interests;
 use super::traced::trace_opened;
 use super::window::{Window, join_words};
 use super::{PlanError, Slot, day_start};
@@ -204,6 +205,9 @@ pub struct Planning<'a> {
     window: Window,
     composer: Composer<'a>,
     profiles: HashMap<i64, Profile>,
+    interests: Interests,
+    /// Of the profiles in `interests`, those that nothing in the window concerns.
+    unconcerned: HashSet<i64>,
     decided: HashMap<GroupKey, Option<i64>>,
     /// The last subscription with a pin that was looked at.
     looked_at: i64,
@@ -239,12 +243,15 @@ impl<'a> Planning<'a> {
         let profiles = tx.profiles_of(&edition.list_id, &edition.cadence).await?;
         let Planner { site, rules, templates, .. } = planner;
         let composer = Composer::new(tx, site, rules, templates, edition.clone(), list).await?;
+        let interests = Interests::new(profiles.iter().map(|(id, profile)| (*id, profile)));
         let mut planning = Self {
             planner,
             edition,
             window: Window::default(),
             composer,
             profiles: profiles.into_iter().collect(),
+            interests,
+            unconcerned: HashSet::new(),
             decided: HashMap::new(),
             looked_at: 0,
         };
@@ -258,6 +265,7 @@ impl<'a> Planning<'a> {
         let known = self.window.take_phrases();
         self.window = Window::load(tx, edition, after, planner.rules, zone, now).await?;
         self.window.look_for(known);
+        self.unconcerned = self.window.unconcerned(&self.interests);
         Ok(())
     }
 
@@ -449,6 +457,9 @@ impl<'a> Planning<'a> {
         tx: &mut Tx<'_>,
         key: &GroupKey,
     ) -> Result<Option<i64>, PlanError> {
+        if key.words.is_empty() && self.unconcerned.contains(&key.profile) {
+            return Ok(None);
+        }
         let profile = match self.profiles.get(&key.profile) {
             Some(profile) => profile.clone(),
             None => {

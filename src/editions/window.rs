@@ -1,6 +1,6 @@
 //! What an edition can tell: the entries up to its cut, judged and with their texts.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono_tz::Tz;
 
@@ -9,6 +9,7 @@ use crate::store::{Carrying, EditionRow, EntryRow, GroupKey, Profile, StoreError
 use crate::topics::{Classification, FollowedWords, ItemText, Rules};
 
 use super::classified::{SourcePlaces, classify, corrections_of, keep_found};
+use super::interests::Interests;
 use super::wants::{Candidate, Reason, carries, latest, wants};
 
 /// One entry that a group is told, and why.
@@ -76,6 +77,12 @@ impl Window {
             .collect();
         let carrying = tx.carried(&edition.list_id).await?;
         Ok(Self { after, entries, matches, candidates, carrying, ..Self::default() })
+    }
+
+    /// The profiles that no entry concerns by its topics and places; followed words aside.
+    pub fn unconcerned(&self, interests: &Interests) -> HashSet<i64> {
+        let carried = |candidate: &&Candidate| carries(&self.carrying, candidate);
+        interests.unconcerned_by_all(self.candidates.iter().filter(carried))
     }
 
     /// Takes the positions of withdrawn items; gives whether that changes what can be told.

@@ -132,6 +132,13 @@ impl Rules {
         &self.topics
     }
 
+    /// The topics that contain one, and those that contain these; none for an unknown topic.
+    pub fn implied_by(&self, topic: &TopicId) -> Vec<&TopicId> {
+        let known = self.topics.iter().find(|known| known.id == *topic);
+        let implied = known.into_iter().flat_map(|topic| &topic.implies);
+        implied.map(|&number| &self.topics[number].id).collect()
+    }
+
     /// The places, in the order of the file.
     pub fn places(&self) -> &[Place] {
         &self.places

@@ -366,3 +366,45 @@ fn nonsense_is_refused_with_what_to_do() {
     }
     assert!(office.run(&["topics", "corrections"]).done().out.is_empty());
 }
+
+#[test]
+fn a_topic_that_a_person_gives_brings_those_that_contain_it_and_one_that_is_taken_takes_no_other() {
+    let sink = SmtpSink::start();
+    let office = office(sink.port, "");
+    let (gara, festa) = (link(0), link(3));
+    let said = correct(&office, CORRECTED, &[&festa, "waste", "--is"]);
+    assert!(said.contains("is about waste and is about environment"), "{said}");
+    let (_, why) = explained(&office, CORRECTED, &festa, "carla@example.org");
+    assert!(why.contains("it is about environment: Maria said so"), "{why}");
+    let said = correct(&office, AFTER, &[&festa, "waste", "--is-not"]);
+    assert!(!said.contains("environment"), "{said}");
+    let (_, why) = explained(&office, AFTER, &festa, "carla@example.org");
+    assert!(why.contains("it is about environment: Maria said so"), "{why}");
+    assert!(why.contains("it is not about waste"), "{why}");
+    // A person's own word about the topic that contains it stays.
+    correct(&office, CORRECTED, &[&gara, "environment", "--is-not"]);
+    let said = correct(&office, AFTER, &[&gara, "waste", "--is"]);
+    assert!(!said.contains("environment"), "{said}");
+    let (_, why) = explained(&office, AFTER, &gara, "anna@example.org");
+    assert!(why.contains("it is not about environment: Maria said so"), "{why}");
+}
+
+#[test]
+fn a_source_is_added_with_its_place_by_id_or_name_and_an_unknown_place_is_refused() {
+    let sink = SmtpSink::start();
+    let office = office(sink.port, "");
+    let add = |id, place| {
+        let url = "https://127.0.0.1:1/feed.xml";
+        office.run(&["source", "add", id, url, "--kind", "feed", "--place", place])
+    };
+    add("one", "offanengo").done();
+    add("two", " MONTE cremasco ").done();
+    let contents = office.run(&["trace", "--json"]).done().out;
+    for place in ["offanengo", "monte-cremasco"] {
+        assert!(contents.contains(&format!("\"place\":\"{place}\"")), "{contents}");
+    }
+    let refused = add("three", "Atlantide").refused(2);
+    assert!(refused.contains("there is no place \"Atlantide\""), "{refused}");
+    assert!(refused.contains("hint: write one that places.toml serves: "), "{refused}");
+    assert!(!office.run(&["source", "list"]).done().out.contains("three"));
+}

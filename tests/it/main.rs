@@ -26,6 +26,7 @@ mod fetching;
 mod histories;
 mod identity;
 mod importing;
+mod interests;
 mod joining;
 mod kills;
 mod moving;
