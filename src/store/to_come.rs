@@ -8,7 +8,7 @@ use super::{ClaimedMessage, StoreError, Tx, statements};
 statements! {
     TO_COME = "SELECT m.id, m.edition_id, m.subscriber_id, m.subscription_id, m.variant_id,
             m.attempts, m.expires_at, m.created_at, e.released_at, l.in_doubt, l.sender, p.address,
-            s.state AS subscription_state, x.cause AS suppressed, 0 AS doubts
+            s.state AS subscription_state, x.cause AS suppressed, CAST(0 AS bigint) AS doubts
         FROM message m
         JOIN edition e ON e.id = m.edition_id
         JOIN list l ON l.id = e.list_id
