@@ -330,6 +330,15 @@ pub enum Messages {
         #[arg(long)]
         json: bool,
     },
+    /// Count an edition's messages by domain and by reason
+    Count {
+        /// The edition
+        #[arg(long, value_name = "ID")]
+        edition: i64,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
     /// Send messages again that are held, failed, expired or dropped
     Resend {
         /// Their ids

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::output::{print, print_json_line};
-use super::{CliError, Context, acting, args};
+use super::{CliError, Context, acting, args, messages_count};
 use crate::audience::public_id;
 use crate::delivery::{self, Decision, message_id, notice_message_id};
 use crate::installation::Installation;
@@ -21,6 +21,9 @@ pub async fn run(context: &Context, command: args::Messages) -> Result<ExitCode,
     let installation = context.open().await?;
     match command {
         args::Messages::List { state, json } => list(&installation, state, json).await,
+        args::Messages::Count { edition, json } => {
+            messages_count::run(&installation, edition, json).await
+        }
         args::Messages::Resend { ids, by } => {
             decide(installation, &ids, &by, Decision::Resend).await
         }

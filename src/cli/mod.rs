@@ -16,6 +16,7 @@ mod explain;
 mod init;
 mod items;
 mod messages;
+mod messages_count;
 mod moving;
 mod opml;
 mod output;

@@ -16,6 +16,7 @@ mod audience;
 mod bells;
 mod collisions;
 mod corrections;
+mod counts;
 mod editions;
 mod engine;
 mod error;
@@ -52,6 +53,7 @@ pub use audience::{
 pub use bells::{Bell, Listener};
 pub use collisions::{MayCollide, retrying};
 pub use corrections::{CorrectionRow, NewCorrection};
+pub use counts::{DomainCount, ReasonCount};
 pub use editions::{
     ChunkCounts, EditionRow, Fragment, GroupCount, GroupKey, NewEdition, NewVariant, VariantRow,
 };
@@ -119,6 +121,7 @@ pub fn all_statements() -> Vec<(&'static str, Sql)> {
         archive::ALL,
         audience::ALL,
         corrections::ALL,
+        counts::ALL,
         editions::ALL,
         followed::ALL,
         holds::ALL,

@@ -3,7 +3,7 @@
 use crate::program::Office;
 
 /// Every command but `demo`, as it is typed.
-const COMMANDS: [&str; 54] = [
+const COMMANDS: [&str; 55] = [
     "",
     "init",
     "check",
@@ -48,6 +48,7 @@ const COMMANDS: [&str; 54] = [
     "audit",
     "messages",
     "messages list",
+    "messages count",
     "messages resend",
     "messages drop",
     "items",

@@ -1,6 +1,7 @@
 //! Delivery, against real SMTP servers on loopback: told once, never silently lost, doubt named.
 
 mod archiving;
+mod counts;
 mod database;
 mod doubts;
 mod dry_run;
