@@ -31,6 +31,10 @@ pub const FALLBACKS_MAX: usize = 4;
 /// most 64 octets (RFC 5321 4.5.3.1.1).
 pub const BOUNCE_LOCAL_OCTETS_MAX: usize = 34;
 
+/// For how many days it may be kept who got what. Not fewer than a week and a day: the daily cap, a
+/// message's lifetime and decisions to send again look at editions of the last days.
+const KEEP_DAYS: RangeInclusive<u32> = 8..=3_650;
+
 /// How the connection to the relay is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -160,6 +164,9 @@ pub struct Delivery {
     pub domain_connections: Option<u32>,
     /// How many messages to one recipients' domain may begin in a minute.
     pub domain_messages_per_minute: Option<u32>,
+    /// After how many days the messages of an edition are taken out of the database, their sums
+    /// staying; never by themselves where absent.
+    pub keep_days: Option<u32>,
 }
 
 /// `[dkim]`: what messages are signed with.
@@ -287,6 +294,11 @@ impl Reader<'_> {
             let what = format!("from {} s to 1 hour", LEASE_SECONDS.start());
             self.invalid("delivery.lease", &raw.lease, what, "write it as \"2m\" or \"90s\"")
         })?;
+        if let Some(days) = raw.keep_days.filter(|days| !KEEP_DAYS.contains(days)) {
+            let what = format!("from {} to {} days", KEEP_DAYS.start(), KEEP_DAYS.end());
+            let hint = "leave the key out to keep messages until `editions archive`";
+            return Err(self.invalid("delivery.keep_days", &days.to_string(), what, hint));
+        }
         let bounce_address = raw.bounce_address.as_ref().map(|text| self.bounces(text));
         let limit = |key: &str, value| self.some_messages(&format!("delivery.{key}"), value);
         Ok(Delivery {
@@ -298,6 +310,7 @@ impl Reader<'_> {
                 "domain_messages_per_minute",
                 raw.domain_messages_per_minute,
             )?,
+            keep_days: raw.keep_days,
         })
     }
 

@@ -126,6 +126,7 @@ pub(super) struct RawDelivery {
     pub bounce_address: Option<String>,
     pub domain_connections: Option<u32>,
     pub domain_messages_per_minute: Option<u32>,
+    pub keep_days: Option<u32>,
 }
 
 impl Default for RawDelivery {
@@ -136,6 +137,7 @@ impl Default for RawDelivery {
             bounce_address: None,
             domain_connections: None,
             domain_messages_per_minute: None,
+            keep_days: None,
         }
     }
 }

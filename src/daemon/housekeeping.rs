@@ -2,6 +2,7 @@
 //! only asks them.
 
 use crate::audience;
+use crate::delivery::{Archive, ArchiveError};
 use crate::installation::Installation;
 use crate::model::Timestamp;
 use crate::store::{StoreError, retrying};
@@ -12,8 +13,16 @@ const EXPIRING_TURNS_MAX: usize = 100;
 /// How many hits of planned editions one transaction forgets.
 const HITS_A_TRANSACTION: i64 = 10_000;
 
+/// How many editions are archived in one go: the planner waits meanwhile.
+const ARCHIVED_EDITIONS_MAX: usize = 5;
+
+const DAY_SECONDS: i64 = 24 * 3600;
+
 /// Keeps the house: each room's leftovers, in short transactions. Gives what was done, in words.
-pub(super) async fn keep_house(
+///
+/// # Errors
+/// Where the database fails; what was done stays so.
+pub async fn keep_house(
     installation: &Installation,
     now: Timestamp,
 ) -> Result<Vec<String>, StoreError> {
@@ -37,7 +46,28 @@ pub(super) async fn keep_house(
             "forgot {expired} sign-up(s), counter(s), notice(s) or texts of notices that are over"
         ));
     }
+    let archived = archive_old(installation, now).await?;
+    if archived > 0 {
+        did.push(format!("archived {archived} edition(s)"));
+    }
     Ok(did)
+}
+
+/// Takes out of the database who got what, when it has been kept as long as the settings say.
+async fn archive_old(installation: &Installation, now: Timestamp) -> Result<usize, StoreError> {
+    let Some(days) = installation.config.delivery.keep_days else { return Ok(0) };
+    let zone = installation.config.site.timezone;
+    let archive = Archive { store: &installation.store, keys: &installation.keys, zone };
+    let before = now.plus(-i64::from(days) * DAY_SECONDS);
+    match archive.run_some(before, ARCHIVED_EDITIONS_MAX, None, now, |_| ()).await {
+        Ok(report) => Ok(report.editions.len() + report.finished.len()),
+        Err(ArchiveError::Store(error)) => Err(error),
+        // No file is written, and the settings allow no time that is too near.
+        Err(error) => {
+            tracing::error!(%error, "old editions cannot be archived");
+            Ok(0)
+        }
+    }
 }
 
 /// Forgets whose followed words stood where, in editions whose planner was killed just before it

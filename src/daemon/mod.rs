@@ -29,6 +29,7 @@ use crate::installation::Installation;
 use crate::model::Timestamp;
 use crate::store::{Bell, Store, StoreError};
 
+pub use housekeeping::keep_house;
 pub use status::{LoopStatus, Status};
 use supervisor::{Failure, Round, Work, keep_going};
 

@@ -165,6 +165,21 @@ impl Archive<'_> {
         before: Timestamp,
         file: Option<&Path>,
         now: Timestamp,
+        progress: impl FnMut(u64),
+    ) -> Result<ArchiveReport, ArchiveError> {
+        self.run_some(before, usize::MAX, file, now, progress).await
+    }
+
+    /// The same for at most so many editions, the oldest first.
+    ///
+    /// # Errors
+    /// As [`Archive::run`].
+    pub async fn run_some(
+        &self,
+        before: Timestamp,
+        editions_max: usize,
+        file: Option<&Path>,
+        now: Timestamp,
         mut progress: impl FnMut(u64),
     ) -> Result<ArchiveReport, ArchiveError> {
         if before > now.plus(-ARCHIVE_AGE_SECONDS_MIN) {
@@ -178,7 +193,8 @@ impl Archive<'_> {
             self.empty(edition, &mut progress).await?;
             report.finished.push(edition);
         }
-        let (ended, left) = self.ended_before(before).await?;
+        let (mut ended, left) = self.ended_before(before).await?;
+        ended.truncate(editions_max);
         report.left = left;
         if let Some(file) = file.filter(|_| !ended.is_empty()) {
             let (lines, digest) = self.write(&ended, file).await?;

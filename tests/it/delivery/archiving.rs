@@ -2,6 +2,7 @@
 //! often it is killed; what they came to stays, and the ledger goes on adding up.
 
 use banditore::audience::public_id;
+use banditore::daemon::keep_house;
 use banditore::delivery::{
     ARCHIVE_AGE_SECONDS_MIN, Archive, ArchiveError, Audit, Decision, DecisionError, decide,
 };
@@ -68,6 +69,24 @@ async fn rows(house: &House) -> i64 {
 fn lines(file: &std::path::Path) -> Vec<Value> {
     let text = std::fs::read_to_string(file).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn who_got_what_is_taken_away_after_the_days_that_the_settings_say_and_not_before() {
+    let post = Post::open().await;
+    let more = "[delivery]\nkeep_days = 30".to_owned();
+    let house = Plan { port: post.port, people: 3, more, ..Plan::default() }.build().await;
+    house.deliver().await;
+    let counted = counts(&audit(&house).await);
+    house.step(29 * 86_400);
+    assert_eq!(keep_house(&house.installation, now(&house)).await.unwrap().len(), 0);
+    assert_eq!(house.messages().await.len(), 3);
+    house.step(2 * 86_400);
+    let did = keep_house(&house.installation, now(&house)).await.unwrap();
+    assert!(did.contains(&"archived 1 edition(s)".to_owned()), "{did:?}");
+    assert_eq!((house.messages().await.len(), rows(&house).await), (0, 0));
+    assert_eq!(counts(&audit(&house).await), counted);
+    assert_eq!(keep_house(&house.installation, now(&house)).await.unwrap().len(), 0);
 }
 
 #[tokio::test]
