@@ -11,6 +11,7 @@ mod postfix;
 mod relays;
 pub mod sink;
 pub mod support;
+mod surroundings;
 mod takeover;
 
 use banditore::store::MessageState;
