@@ -138,6 +138,7 @@ impl<'a> Claiming<'a> {
         if self.line.relay_is_away() {
             return Ok(self.wait_for_relay().await);
         }
+        let was_idle = self.places.are_all_free();
         let free = self.places.free();
         if free == 0 || self.claim(jobs, free).await? > 0 {
             return Ok(Step::Again);
@@ -151,6 +152,11 @@ impl<'a> Claiming<'a> {
                 () = self.bell.rung() => self.sleep(Duration::from_millis(LOOK_AGAIN_MS_MIN)).await,
                 () = tokio::time::sleep(wait) => {}
             }
+            return Ok(Step::Again);
+        }
+        if !was_idle {
+            // What was under way has ended since: a relay may have more of its share left than was
+            // seen.
             return Ok(Step::Again);
         }
         let Some(pause) = self.next_look().await? else { return Ok(Step::End) };
