@@ -39,6 +39,7 @@ mod politeness;
 mod program;
 mod rendering;
 mod replaying;
+mod returns;
 mod rivals;
 mod signing_up;
 mod slots;
