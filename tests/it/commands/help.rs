@@ -3,7 +3,7 @@
 use crate::program::Office;
 
 /// Every command but `demo`, as it is typed.
-const COMMANDS: [&str; 52] = [
+const COMMANDS: [&str; 54] = [
     "",
     "init",
     "check",
@@ -48,6 +48,8 @@ const COMMANDS: [&str; 52] = [
     "messages list",
     "messages resend",
     "messages drop",
+    "bounces",
+    "bounces parse",
     "items",
     "items held",
     "items release",

@@ -1,6 +1,7 @@
 //! What comes back, read: what each kind of mail is, whom it speaks of, and what follows. The
 //! fixtures are made up after the forms of the systems that they are named after.
 
+mod command;
 mod documented;
 mod hostile;
 mod measured;
