@@ -8,6 +8,7 @@
 //! - [`telling`] puts into the stream what is to be told; [`editions`] decides who gets what, when.
 //! - [`rendering`] makes bytes. It never touches the database.
 //! - [`delivery`] is the outbox and the only room that knows SMTP.
+//! - [`returns`] reads what comes back: bounces, complaints, automatic replies, receipts.
 //! - [`audience`] holds subscribers, subscriptions, consent, suppressions and tokens.
 //! - [`store`] is beneath: statements and transactions. Nothing above it knows which database.
 //! - [`installation`] opens what a configuration names, [`round`] lets the rooms work once, and
@@ -29,6 +30,7 @@ pub mod ingest;
 pub mod installation;
 pub mod pause;
 pub mod rendering;
+pub mod returns;
 pub mod round;
 pub mod store;
 pub mod telling;

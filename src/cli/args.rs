@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use clap::{Parser, Subcommand};
 
+use super::bounces::Bounces;
 use super::dkim::Dkim;
 use super::items::Items;
 use super::said::Said;
@@ -71,6 +72,9 @@ pub enum Command {
     /// Look at messages, send them again, drop them
     #[command(subcommand)]
     Messages(Messages),
+    /// Read what came back: bounces, complaints, automatic replies
+    #[command(subcommand)]
+    Bounces(Bounces),
     /// Look at items that are held, release them, drop them
     #[command(subcommand)]
     Items(Items),

@@ -3,6 +3,7 @@
 
 mod acting;
 mod args;
+mod bounces;
 mod check;
 mod corrections;
 mod deliver;
@@ -157,6 +158,7 @@ pub async fn run(args: Args, command: &str) -> Result<ExitCode, CliError> {
         Command::Dkim(command) => dkim::run(command),
         Command::Explain(explain) => explain::explain(&context, &explain).await,
         Command::Audit(audit) => explain::audit(&context, &audit).await,
+        Command::Bounces(bounces) => bounces::run(bounces),
         Command::Items(items) => items::run(&context, items).await,
         Command::Editions(editions) => editions::run(&context, editions).await,
         Command::Move(to) => moving::run(&context, &to).await,

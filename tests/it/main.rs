@@ -42,6 +42,7 @@ mod politeness;
 mod program;
 mod rendering;
 mod replaying;
+mod returns;
 mod rivals;
 mod signing_up;
 mod slots;

@@ -3,7 +3,7 @@
 use crate::program::Office;
 
 /// Every command but `demo`, as it is typed.
-const COMMANDS: [&str; 55] = [
+const COMMANDS: [&str; 57] = [
     "",
     "init",
     "check",
@@ -51,6 +51,8 @@ const COMMANDS: [&str; 55] = [
     "messages count",
     "messages resend",
     "messages drop",
+    "bounces",
+    "bounces parse",
     "items",
     "items held",
     "items release",
