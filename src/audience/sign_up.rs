@@ -361,7 +361,7 @@ async fn offered(
 /// The cadence of who chose none: `daily`, or else the first with an hour, or else what there is.
 pub fn default_cadence(offered: &[CadenceId]) -> Option<&CadenceId> {
     let named = |name: &str| offered.iter().find(|cadence| cadence.as_str() == name);
-    let calendar = offered.iter().find(|cadence| cadence.as_str() != "immediate");
+    let calendar = offered.iter().find(|cadence| !cadence.is_immediate());
     named("daily").or(calendar).or(offered.first())
 }
 

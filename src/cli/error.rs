@@ -41,6 +41,11 @@ impl CliError {
         Self { what: what.into(), hint: hint.into(), code: FAILED }
     }
 
+    /// An edition that is asked for and is none.
+    pub fn no_edition(id: i64) -> Self {
+        Self::usage(format!("there is no edition {id}"), "`banditore audit` lists all editions")
+    }
+
     /// A file named by an argument that cannot be read.
     pub fn unreadable(file: &Path, cause: impl Display) -> Self {
         let hint = "look whether the file is there and may be read by this user";

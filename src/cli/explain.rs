@@ -75,8 +75,7 @@ pub async fn audit(context: &Context, args: &args::Audit) -> Result<ExitCode, Cl
     let audit =
         delivery::audit(&installation.store, &installation.keys, args.edition, zone).await?;
     if let Some(id) = args.edition.filter(|_| audit.editions.is_empty()) {
-        let hint = "`banditore audit` lists all editions";
-        return Err(CliError::usage(format!("there is no edition {id}"), hint));
+        return Err(CliError::no_edition(id));
     }
     if args.json {
         print_json(&audit)?;

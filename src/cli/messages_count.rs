@@ -20,8 +20,7 @@ pub async fn run(
 ) -> Result<ExitCode, CliError> {
     let mut tx = installation.store.read().await?;
     if tx.edition(edition).await?.is_none() {
-        let hint = "`banditore audit` lists all editions";
-        return Err(CliError::usage(format!("there is no edition {edition}"), hint));
+        return Err(CliError::no_edition(edition));
     }
     // One more than is shown tells whether there are more.
     let limit = i64::try_from(ROWS_MAX + 1).unwrap_or(i64::MAX);

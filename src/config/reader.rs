@@ -17,9 +17,6 @@ use crate::editions::Schedule;
 use crate::ingest::{BASELINE_DAYS_MAX, NEW_ITEMS_MAX, NewsLimits, OLDER_DAYS_MAX};
 use crate::model::{CadenceId, Language};
 
-/// The cadence that has no hour: its value is `true` or `false`.
-const IMMEDIATE: &str = "immediate";
-
 /// Where resolvers listen (RFC 1035 4.2).
 const DNS_PORT: u16 = 53;
 
@@ -356,8 +353,8 @@ impl<'a> Reader<'a> {
             })?;
             let schedule = match value {
                 RawCadence::Offered(false) => continue,
-                RawCadence::Offered(true) if name == IMMEDIATE => Schedule::Immediate,
-                RawCadence::Cron(cron) if name != IMMEDIATE => Schedule::parse(&cron)
+                RawCadence::Offered(true) if id.is_immediate() => Schedule::Immediate,
+                RawCadence::Cron(cron) if !id.is_immediate() => Schedule::parse(&cron)
                     .map_err(|error| self.invalid(&key, &cron, &error, error.hint()))?,
                 RawCadence::Cron(cron) => {
                     let what = "news go out as they come; there is no hour";

@@ -83,14 +83,7 @@ impl<'a> DryRun<'a> {
         };
         let sender: Mailbox = message.sender.parse().map_err(DeliveryError::Sender)?;
         let recipient = message.address.clone().unwrap_or_default();
-        let own = Own {
-            edition,
-            subscriber: message.subscriber_id,
-            subscription,
-            address: &recipient,
-            created_at: message.created_at,
-            sender: &sender,
-        };
+        let own = Own::of(&message, (edition, subscription), &recipient, &sender);
         let to = to.unwrap_or(&recipient);
         let bytes = self.parcels.rehearsal(self.templates, variant, &own, to, self.now).await?;
         let return_path = sender.address.to_string();

@@ -41,6 +41,19 @@ pub struct Own<'a> {
     pub sender: &'a Mailbox,
 }
 
+impl<'a> Own<'a> {
+    /// What a claimed message of an edition has, to an address.
+    pub(super) fn of(
+        message: &ClaimedMessage,
+        (edition, subscription): (i64, i64),
+        address: &'a str,
+        sender: &'a Mailbox,
+    ) -> Self {
+        let (subscriber, created_at) = (message.subscriber_id, message.created_at);
+        Self { edition, subscriber, subscription, address, created_at, sender }
+    }
+}
+
 /// Puts messages together, and keeps bodies that the next ones share.
 #[derive(Debug)]
 pub struct Parcels {
@@ -76,15 +89,20 @@ impl Parcels {
         if let Some(body) = self.bodies.get(&variant) {
             return Ok(Arc::clone(body));
         }
-        let mut tx = self.store.read().await?;
-        let row = tx.variant(variant).await?.ok_or(DeliveryError::NoVariant { variant })?;
-        if self.fragments.0 != row.edition_id {
-            let fragments = tx.fragments(row.edition_id).await?;
-            self.fragments = (row.edition_id, by_id(fragments));
-        }
+        let row = self.variant(variant).await?;
         let body = Arc::new(put_together(&row, &self.fragments.1)?);
         self.keep(variant, &body);
         Ok(body)
+    }
+
+    /// A variant, whose edition's fragments are then at hand.
+    async fn variant(&mut self, variant: i64) -> Result<VariantRow, DeliveryError> {
+        let mut tx = self.store.read().await?;
+        let row = tx.variant(variant).await?.ok_or(DeliveryError::NoVariant { variant })?;
+        if self.fragments.0 != row.edition_id {
+            self.fragments = (row.edition_id, by_id(tx.fragments(row.edition_id).await?));
+        }
+        Ok(row)
     }
 
     /// A mail that only tries things out, with a banner: what a message would say, addressed to
@@ -101,15 +119,9 @@ impl Parcels {
         to: &str,
         now: Timestamp,
     ) -> Result<Vec<u8>, DeliveryError> {
-        let mut tx = self.store.read().await?;
-        let row = tx.variant(variant).await?.ok_or(DeliveryError::NoVariant { variant })?;
-        if self.fragments.0 != row.edition_id {
-            self.fragments = (row.edition_id, by_id(tx.fragments(row.edition_id).await?));
-        }
+        let row = self.variant(variant).await?;
         let language = row.variant.language;
-        let ids = &row.variant.fragments;
-        let parts: Option<Vec<&Fragment>> = ids.iter().map(|id| self.fragments.1.get(id)).collect();
-        let mut parts = parts.ok_or(DeliveryError::NoVariant { variant })?;
+        let mut parts = parts(&row, &self.fragments.1)?;
         let first = parts.first().ok_or(DeliveryError::NoVariant { variant })?;
         let opening = templates.with_banner(first, own.address, language);
         parts[0] = &opening;
@@ -230,10 +242,15 @@ pub fn put_together(
     row: &VariantRow,
     fragments: &HashMap<i64, Fragment>,
 ) -> Result<Body, DeliveryError> {
-    let variant = &row.variant;
-    let parts = variant.fragments.iter().map(|id| fragments.get(id));
-    let parts: Option<Vec<&Fragment>> = parts.collect();
-    let parts = parts.ok_or(DeliveryError::NoVariant { variant: row.id })?;
-    let body = mime::body(&boundary(row.edition_id, &variant.key), &parts);
-    Ok(Body { headers: variant.headers.clone(), body })
+    let body = mime::body(&boundary(row.edition_id, &row.variant.key), &parts(row, fragments)?);
+    Ok(Body { headers: row.variant.headers.clone(), body })
+}
+
+/// The fragments that a variant lists, in its order; an error where one is missing.
+fn parts<'f>(
+    row: &VariantRow,
+    fragments: &'f HashMap<i64, Fragment>,
+) -> Result<Vec<&'f Fragment>, DeliveryError> {
+    let parts = row.variant.fragments.iter().map(|id| fragments.get(id));
+    parts.collect::<Option<_>>().ok_or(DeliveryError::NoVariant { variant: row.id })
 }

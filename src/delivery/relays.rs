@@ -198,9 +198,7 @@ impl Relays {
         }
         Err(failure.map_or(NotOpened::ShareUsedUp, NotOpened::Failed))
     }
-}
 
-impl Relays {
     /// A connection for what is no message of the outbox, such as a dry run.
     ///
     /// # Errors

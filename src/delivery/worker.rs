@@ -35,9 +35,6 @@ const WAIT_SECONDS_MAX: u64 = 30;
 /// claimed, or a bell that rings and rings, must not make the loop spin.
 const LOOK_AGAIN_MS_MIN: u64 = 50;
 
-/// The cadence whose editions go before all others.
-const IMMEDIATE: &str = "immediate";
-
 /// Whether the loop goes on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
@@ -245,7 +242,7 @@ impl<'a> Claiming<'a> {
         let mut due = tx.due_notices(now, left(&claimed, all)).await?;
         let mut editions = tx.open_editions().await?;
         // What is urgent does not wait behind a large digest. The sort is stable.
-        editions.sort_by_key(|edition| edition.cadence.as_str() != IMMEDIATE);
+        editions.sort_by_key(|edition| !edition.cadence.is_immediate());
         let mut editions = editions.into_iter();
         loop {
             for message in due {
@@ -322,14 +319,7 @@ impl<'a> Claiming<'a> {
             MessageOf::Notice { notice } => self.parcels.notice(message, notice, &sender).await?,
             MessageOf::Edition { edition, subscription, variant } => {
                 let body = self.parcels.body(variant).await?;
-                let own = Own {
-                    edition,
-                    subscriber: message.subscriber_id,
-                    subscription,
-                    address: &recipient,
-                    created_at: message.created_at,
-                    sender: &sender,
-                };
+                let own = Own::of(message, (edition, subscription), &recipient, &sender);
                 self.parcels.message(&body, &own)
             }
         };

@@ -359,7 +359,7 @@ impl<'a> Planning<'a> {
     ) -> Result<(), PlanError> {
         let edition = self.edition.clone();
         let zone = self.planner.site.timezone;
-        let immediate = edition.cadence.as_str() == "immediate";
+        let immediate = edition.cadence.is_immediate();
         let slice = Slice {
             edition: edition.id,
             list: &edition.list_id,

@@ -7,13 +7,11 @@ use std::str::FromStr;
 use chrono::{DateTime, Duration, LocalResult, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 
-use crate::model::Timestamp;
+use crate::model::{CadenceId, Timestamp};
 
 /// The gathering time: an immediate edition is due so many seconds after its first entry, so that
 /// what a source publishes together is told together.
 pub const GATHERING_SECONDS: i64 = 300;
-/// The word for immediate in configuration and database.
-const IMMEDIATE: &str = "immediate";
 /// How far a zone's calendar is ever moved at once, in hours; the widest known is less.
 const CALENDAR_JUMP_HOURS_MAX: i64 = 3;
 /// How long a gap of a zone's calendar is looked through for its end.
@@ -92,7 +90,7 @@ impl Schedule {
     /// # Errors
     /// [`InvalidSchedule`] where it is neither.
     pub fn read(text: &str) -> Result<Self, InvalidSchedule> {
-        if text == IMMEDIATE { Ok(Self::Immediate) } else { Self::parse(text) }
+        if text == CadenceId::IMMEDIATE { Ok(Self::Immediate) } else { Self::parse(text) }
     }
 
     /// The newest slot of a calendar after `last` and up to `now`: slots between are joined to it.
@@ -121,7 +119,7 @@ impl Schedule {
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Immediate => f.write_str(IMMEDIATE),
+            Self::Immediate => f.write_str(CadenceId::IMMEDIATE),
             Self::Cron { text, .. } => f.write_str(text),
         }
     }

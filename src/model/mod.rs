@@ -171,3 +171,13 @@ id!(
     /// The name of a cadence of a list: `immediate`, `daily`, `weekly`, or one of the office's own.
     CadenceId, "cadence"
 );
+
+impl CadenceId {
+    /// The cadence that has no hour: news go out as they come.
+    pub const IMMEDIATE: &'static str = "immediate";
+
+    /// Whether it is the one without an hour.
+    pub fn is_immediate(&self) -> bool {
+        self.0 == Self::IMMEDIATE
+    }
+}

@@ -47,10 +47,13 @@ pub struct Fragment {
 impl Fragment {
     /// What templates made, as it stands in a mail.
     fn of(html: &str, text: &str) -> Self {
-        let html = format!("{}\n", html.trim());
+        Self::encoded(&format!("{}\n", html.trim()), &plain::fold(text))
+    }
+
+    /// Both parts encoded as they are.
+    fn encoded(html: &str, text: &str) -> Self {
         // Each line end becomes CRLF.
         let html_bytes = html.len() + html.matches('\n').count();
-        let text = quoted::encode(&plain::fold(text));
-        Self { html: quoted::encode(&html), text, html_bytes }
+        Self { html: quoted::encode(html), text: quoted::encode(text), html_bytes }
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::mime::LINE_OCTETS_MAX;
 use super::plain::clean;
-use super::quoted::{decode, encode};
+use super::quoted::decode;
 use super::templates::escape_html;
 use super::{Fragment, Templates};
 use crate::model::Language;
@@ -43,8 +43,7 @@ impl Templates {
         let html = format!("{before}\n{banner}\n{after}");
         let rule = "*".repeat(72);
         let text = format!("{rule}\n{}\n{note}\n{rule}\n\n{}", words.title, decode(&opening.text));
-        let html_bytes = html.len() + html.matches('\n').count();
-        Fragment { html: encode(&html), text: encode(&text), html_bytes }
+        Fragment::encoded(&html, &text)
     }
 
     /// The header with a subject that says the same.

@@ -5,7 +5,7 @@ use super::fields::Fields;
 use super::mime::Mail;
 
 /// How subjects of automatic replies begin, in small letters.
-const SUBJECTS: [&str; 24] = [
+const SUBJECTS: [&str; 23] = [
     "automatic reply",
     "auto reply",
     "auto-reply",
@@ -23,7 +23,6 @@ const SUBJECTS: [&str; 24] = [
     "away from",
     "i am away",
     "risposta automatica",
-    "risposta automatica:",
     "fuori ufficio",
     "fuori sede",
     "assenza",
@@ -40,11 +39,8 @@ const PREFIXES: [&str; 7] = ["re:", "r:", "fwd:", "fw:", "i:", "aw:", "sv:"];
 pub(super) fn is_marked(head: &Fields) -> bool {
     let submitted = head.small("auto-submitted");
     let submitted = submitted.split([';', ' ', '(']).next().unwrap_or_default();
-    let present = ["x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply"];
-    let precedence = head.small("precedence");
     matches!(submitted, "auto-replied" | "auto-generated" | "auto-notified")
-        || present.iter().any(|name| head.get(name).is_some_and(|value| value != "no"))
-        || matches!(precedence.trim(), "auto_reply" | "auto-reply" | "autoreply")
+        || has_mark(head)
         || head.small("x-mail-autoreply") == "yes"
         || head.get("x-ms-exchange-inbox-rules-loop").is_some()
 }
@@ -57,11 +53,14 @@ pub(super) fn is_absence(head: &Fields) -> bool {
         subject = rest.trim_start();
     }
     let subject = subject.trim_start_matches(['[', '(', '*', ' ']);
-    let answered = ["x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply"];
     let vacation = head.small("auto-submitted").contains("vacation");
-    SUBJECTS.iter().any(|beginning| subject.starts_with(beginning))
-        || vacation
-        || answered.iter().any(|name| head.get(name).is_some_and(|value| value != "no"))
+    SUBJECTS.iter().any(|beginning| subject.starts_with(beginning)) || vacation || has_mark(head)
+}
+
+/// Whether a program says of itself that it answers, by a field that is no standard.
+fn has_mark(head: &Fields) -> bool {
+    let fields = ["x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply"];
+    fields.iter().any(|name| head.get(name).is_some_and(|value| value != "no"))
         || matches!(head.small("precedence").trim(), "auto_reply" | "auto-reply" | "autoreply")
 }
 

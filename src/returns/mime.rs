@@ -81,11 +81,11 @@ pub(super) struct Mail {
 impl Mail {
     /// Reads any octets.
     pub(super) fn read(octets: &[u8]) -> Self {
-        let octets = &octets[..octets.len().min(MAIL_OCTETS_MAX)];
-        let (head, _) = divided(without_envelope_line(octets));
+        let octets = without_envelope_line(&octets[..octets.len().min(MAIL_OCTETS_MAX)]);
+        let (head, _) = divided(octets);
         let kind = MediaType::of(&head, "text/plain");
         let (report_type, kind) = (kind.parameter("report-type"), kind.name);
-        Self { head, kind, report_type, parts: parts(without_envelope_line(octets)) }
+        Self { head, kind, report_type, parts: parts(octets) }
     }
 
     /// The first part of a kind.

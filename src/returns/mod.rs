@@ -39,16 +39,17 @@ use text::Text;
 /// Reads a mail that came back. Any octets give an answer: what is no mail is [`Kind::None`].
 pub fn parse(octets: &[u8]) -> Returned {
     let mail = Mail::read(octets);
-    let mut returned = read(&mail);
+    let text = Text::of(&mail);
+    let mut returned = read(&mail, &text);
     returned.came_to = original::came_to(&mail.head);
     if returned.message_id.is_none() {
-        returned.message_id = message_id(&mail, returned.kind);
+        returned.message_id = message_id(&mail, &text, returned.kind);
     }
     returned
 }
 
 /// The forms in the order of their certainty: what a standard marks, then words.
-fn read(mail: &Mail) -> Returned {
+fn read(mail: &Mail, text: &Text<'_>) -> Returned {
     if let Some(returned) = certified::read(mail).or_else(|| feedback::read(mail)) {
         return returned;
     }
@@ -58,24 +59,23 @@ fn read(mail: &Mail) -> Returned {
     if let Some(returned) = notification::read(mail) {
         return returned;
     }
-    let text = Text::of(mail);
     let part = mail.part(&["message/delivery-status", "message/global-delivery-status"]);
     let report = part.map(|part| report::read(mime::lines(&part.text).into_iter()));
     if let Some(report) = &report
         && (!report.failed.is_empty() || report.done)
     {
-        return of_report(report, &text);
+        return of_report(report, text);
     }
     if report.is_none() && automatic::is_absence(&mail.head) {
         return Returned::of(Kind::AutoReply, Form::AutoReply);
     }
     let quoted = report::read(text.lines.iter().copied());
     if !quoted.failed.is_empty() {
-        return of_report(&quoted, &text);
+        return of_report(&quoted, text);
     }
-    if report.is_some() || is_report(mail) || sender::tells_of_failure(mail, &text) {
+    if report.is_some() || is_report(mail) || sender::tells_of_failure(mail, text) {
         let mut returned = Returned::of(Kind::Bounce, Form::Text);
-        returned.recipients = text::read(mail, &text);
+        returned.recipients = text::read(mail, text);
         return returned;
     }
     if automatic::is_marked(&mail.head) {
@@ -117,8 +117,7 @@ fn of_report(report: &report::Report, text: &Text<'_>) -> Returned {
 
 /// The Message-ID of the mail that came back: its own header's, or that which a reply names
 /// (RFC 5322 3.6.4, RFC 3834 3.1.5).
-fn message_id(mail: &Mail, kind: Kind) -> Option<String> {
-    let text = Text::of(mail);
+fn message_id(mail: &Mail, text: &Text<'_>, kind: Kind) -> Option<String> {
     let reported = || {
         let part = mail.part(&["message/disposition-notification", "message/feedback-report"])?;
         let fields = fields::Fields::of_lines(part.text.lines());

@@ -10,7 +10,7 @@ use crate::model::{CadenceId, Language, ListId, PlaceId, TopicId};
 use crate::store::{ListRow, StoreError};
 
 /// Cadences in the order in which people read them; others come after.
-const CADENCES: [&str; 4] = ["immediate", "daily", "weekly", "monthly"];
+const CADENCES: [&str; 4] = [CadenceId::IMMEDIATE, "daily", "weekly", "monthly"];
 
 /// A list that everybody may know, and what it offers.
 pub(super) struct Offer {

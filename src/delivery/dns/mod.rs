@@ -38,8 +38,12 @@ const RESERVED: [&str; 9] = [
 
 /// Whether a name is one of those that nobody can publish anything under.
 pub fn is_reserved(name: &str) -> bool {
-    let below = |of: &str| name == of || name.ends_with(&format!(".{of}"));
-    RESERVED.into_iter().any(below) || !name.contains('.')
+    RESERVED.into_iter().any(|of| is_within(name, of)) || !name.contains('.')
+}
+
+/// Whether a name is a domain, or below it.
+fn is_within(name: &str, domain: &str) -> bool {
+    name.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
 
 /// Asks about names.
@@ -148,10 +152,8 @@ impl Names {
 
 /// A name without its dot at the end; the root stays one.
 fn plain(name: &str) -> String {
-    match name.strip_suffix('.') {
-        Some("") | None => name.to_ascii_lowercase(),
-        Some(name) => name.to_ascii_lowercase(),
-    }
+    let stripped = name.strip_suffix('.').filter(|stripped| !stripped.is_empty());
+    stripped.unwrap_or(name).to_ascii_lowercase()
 }
 
 /// Under which name an address's own is looked for (RFC 1035 3.5, RFC 3596 2.5).

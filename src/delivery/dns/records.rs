@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{NameError, Names, is_reserved};
+use super::{NameError, Names, is_reserved, is_within};
 use crate::delivery::dkim::zone_line;
 
 /// The most labels of a domain that are tried for a DMARC policy above it.
@@ -133,12 +133,11 @@ async fn spf(names: &Names, domain: &str, relay: Option<&str>, found: &mut Found
 /// Whether the domain that signs is the sender's, as DMARC wants it (RFC 7489 3.1.1).
 fn signing(sender: &str, asked: &Asked, found: &mut Found) {
     let signer = asked.signer.as_str();
-    let below = |of: &str, name: &str| name == of || name.ends_with(&format!(".{of}"));
     if signer.is_empty() {
         let detail = "mail is not signed here; receivers want it to be signed".to_owned();
         let hint = "let your relay sign, or make keys with `banditore dkim new`";
         found.push("DKIM", Standing::Unknown, detail, hint);
-    } else if !below(signer, sender) && !below(sender, signer) {
+    } else if !is_within(sender, signer) && !is_within(signer, sender) {
         let detail = format!("{signer} signs for {sender}, which DMARC does not count");
         let hint = "sign with a key of the sender's own domain, or write from that domain";
         found.push("DKIM", Standing::Bad, detail, hint);
